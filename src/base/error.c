@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void compose(char *text, size_t size, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void compose(char *text, size_t size,
+                                                          const char *format, va_list args)
 {
     if (vsnprintf(text, size, format, args) < 0)
         snprintf(text, size, "%s", format);
