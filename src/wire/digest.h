@@ -18,6 +18,8 @@ void digest_add(struct digest *d, struct slice bytes);
 void digest_finish(struct digest *d, uint8_t out[DIGEST_LEN]);
 
 void digest_sha256(struct slice bytes, uint8_t out[DIGEST_LEN]);
+/* HMAC-SHA256. */
+void digest_hmac(struct slice key, struct slice bytes, uint8_t out[DIGEST_LEN]);
 /* Lower-case hexadecimal, NUL-terminated: text has room for 2 * len + 1. */
 void digest_hex(const uint8_t *bytes, size_t len, char *text);
 

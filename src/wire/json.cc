@@ -7,9 +7,7 @@
  * 4. No exception leaves this file: simdjson is asked for error codes, and the one call that
  * allocates by throwing is caught.
  *
- * simdjson 3.0 accepts a lone low surrogate (\udc00), which is not a character; rule 1 of json.h is
- * kept by validating the strings of texts that have such an escape. A struct json and its values
- * belong to one thread at a time. */
+ * A struct json and its values belong to one thread at a time. */
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -110,37 +108,6 @@ static int parse_problem(struct json *j, simdjson::error_code code, struct error
     }
 }
 
-/* Whether the text may hold an escape of a low surrogate: \udc00 to \udfff. */
-static bool escapes_surrogate(struct slice text)
-{
-    const char *end = text.data + text.len;
-
-    for (const char *at = text.data; end - at >= 6; at++) {
-        at = static_cast<const char *>(memchr(at, '\\', static_cast<size_t>(end - at - 5)));
-        if (!at)
-            return false;
-        if (at[1] == 'u' && (at[2] | 0x20) == 'd' && strchr("cdefCDEF", at[3]) && at[3])
-            return true;
-    }
-    return false;
-}
-
-/* Whether every string of the document is UTF-8. */
-static bool strings_valid(const dom::document &document)
-{
-    tape_ref at(&document, 1);
-    size_t end = static_cast<size_t>(document.tape[0] & simdjson::internal::JSON_VALUE_MASK);
-
-    while (at.json_index < end) {
-        bool container = at.tape_ref_type() == tape_type::START_ARRAY ||
-                         at.tape_ref_type() == tape_type::START_OBJECT;
-        if (at.tape_ref_type() == tape_type::STRING && !utf8_valid(to_slice(at.get_string_view())))
-            return false;
-        at.json_index = container ? at.json_index + 1 : at.after_element();
-    }
-    return true;
-}
-
 extern "C" int json_parse(struct json *j, struct slice text, struct json_value *root,
                           struct error *e)
 {
@@ -159,8 +126,6 @@ extern "C" int json_parse(struct json *j, struct slice text, struct json_value *
         j->parser.parse_into_document(j->document, j->text.data, text.len, false).get(element);
     if (code != simdjson::SUCCESS)
         return parse_problem(j, code, e);
-    if (escapes_surrogate(text) && !strings_valid(j->document))
-        return error_set(e, ERR_DATA, "not valid JSON: half a surrogate pair in a string");
     *root = json_value{&j->document, 1};
     return 0;
 }
