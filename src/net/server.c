@@ -78,6 +78,7 @@ struct server {
     struct server_options options;
     char *address, *folder;
     struct server_request *requests;
+    bool resumed; /* a connection, since the last MHD_run */
     bool closing;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -199,6 +200,18 @@ static void request_destroy(struct server_request *r)
     free(r);
 }
 
+static void on_idle(uv_idle_t *idle);
+
+/* libmicrohttpd takes the connection up again in its next run, which no descriptor asks for. */
+static void request_resume(struct server_request *r)
+{
+    struct server *s = r->server;
+    MHD_resume_connection(r->connection);
+    s->resumed = true;
+    if (!s->closing)
+        uv_idle_start(&s->idle, on_idle);
+}
+
 /* Give the connection its response, which is released here, or let it go when there is none. */
 static void request_answer(struct server_request *r, unsigned status, struct MHD_Response *response)
 {
@@ -211,7 +224,7 @@ static void request_answer(struct server_request *r, unsigned status, struct MHD
     }
     body_release(r);
     if (waiting)
-        MHD_resume_connection(r->connection);
+        request_resume(r);
 }
 
 /* Refuse at once what is too long by its own word, where the peer waits for leave to send it; a
@@ -302,18 +315,18 @@ __attribute__((format(printf, 2, 0))) static void on_message(void *arg, const ch
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
-static void on_idle(uv_idle_t *idle);
 static void on_timer(uv_timer_t *timer);
 
 static void server_run(struct server *s)
 {
     MHD_UNSIGNED_LONG_LONG ms;
+    s->resumed = false;
     MHD_run(s->daemon);
     if (s->closing)
         return;
     bool due = MHD_get_timeout(s->daemon, &ms) == MHD_YES;
     /* An idle handle and not a timer of 0 ms: libuv looks at descriptors between its rounds. */
-    if (due && ms == 0)
+    if (s->resumed || (due && ms == 0))
         uv_idle_start(&s->idle, on_idle);
     else
         uv_idle_stop(&s->idle);
