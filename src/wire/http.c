@@ -39,7 +39,7 @@ static bool add_digit(int *number, char c)
 }
 
 /* Whether the text has the form of the pattern: a letter of "DYhms" stands for a digit of that
- * part, 'd' for a digit of the day or a space, 'M' for a letter of the month, '@' for any letter,
+ * part, 'd' for a digit of the day or a space, 'b' for a letter of the month, '@' for any letter,
  * anything else for itself. */
 static bool match_date(const char *pattern, struct slice text, struct date *d)
 {
@@ -61,7 +61,7 @@ static bool match_date(const char *pattern, struct slice text, struct date *d)
             ok = add_digit(&d->minute, c);
         else if (pattern[i] == 's')
             ok = add_digit(&d->second, c);
-        else if (pattern[i] == 'M')
+        else if (pattern[i] == 'b')
             ok = is_alpha(c) && (d->month[d->month_len++] = c);
         else if (pattern[i] == '@')
             ok = is_alpha(c);
@@ -108,9 +108,9 @@ static bool parse_date(struct slice text, int64_t wall_ms, int64_t *seconds)
         rest.data++;
         rest.len--;
     }
-    bool ok = match_date(", DD MMM YYYY hh:mm:ss GMT", rest, &d) ||
-              match_date(", DD-MMM-YY hh:mm:ss GMT", rest, &d) ||
-              match_date("@@@ MMM dD hh:mm:ss YYYY", text, &d);
+    bool ok = match_date(", DD bbb YYYY hh:mm:ss GMT", rest, &d) ||
+              match_date(", DD-bbb-YY hh:mm:ss GMT", rest, &d) ||
+              match_date("@@@ bbb dD hh:mm:ss YYYY", text, &d);
     int month = ok ? find_month(d.month) : -1;
     if (month < 0 || d.day < 1 || d.hour > 23 || d.minute > 59 || d.second > 60)
         return false;
