@@ -1,0 +1,41 @@
+/* Whether a request may go now: all rate windows of its class, the pause a vendor asked for,
+ * requests in flight, and the breaker. One gate per account and class; the engine asks it, it never
+ * sends anything itself. Pure: time is a parameter. */
+#ifndef TRANCHE_SCHED_GATE_H
+#define TRANCHE_SCHED_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sched/window.h"
+
+#define GATE_WINDOWS_MAX 8
+/* So many failures of requests in a row open the breaker: nothing goes but one probe per pause. */
+#define GATE_BREAKER_FAILURES 5
+
+struct gate {
+    struct window windows[GATE_WINDOWS_MAX];
+    unsigned window_count;
+    uint32_t flight_max; /* 0: any */
+    uint32_t flight;
+    int64_t paused_until_ms; /* Retry-After and 429 */
+    uint32_t failures;       /* in a row */
+    int64_t open_until_ms;   /* of the breaker; 0: closed */
+};
+
+void gate_init(struct gate *g, uint32_t flight_max);
+void gate_deinit(struct gate *g);
+bool gate_add_window(struct gate *g, uint32_t count, int64_t per_ms);
+
+/* When a request may go: <= now_ms at once; INT64_MAX when it waits for one in flight to end. With
+ * an open breaker, when its pause is over one probe may go while nothing is in flight. */
+int64_t gate_ready(const struct gate *g, int64_t now_ms);
+/* A request goes now: counts in the windows and in flight. */
+void gate_take(struct gate *g, int64_t now_ms);
+/* One ended. ok: the vendor answered sensibly (also with a refusal); not ok: unreachable, 5xx.
+ * pause_ms for the breaker comes from backoff_pause_ms(failures). */
+void gate_done(struct gate *g, bool ok, int64_t now_ms, uint64_t random);
+/* The vendor asked for a pause of this class (429, Retry-After). */
+void gate_pause(struct gate *g, int64_t until_ms);
+
+#endif

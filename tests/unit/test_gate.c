@@ -1,0 +1,189 @@
+/* The gate: windows, pauses, requests in flight and the breaker together. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "sched/gate.h"
+
+static void windows_together(void **state)
+{
+    /* 5/s and 60/min at once, as the free tier of a vendor: over three simulated days neither is
+     * passed, and the one that binds is used up. */
+    const int64_t days_ms = 3 * 24 * 3600 * (int64_t)1000;
+    size_t allowed = (size_t)(days_ms / 60000) * 60;
+    int64_t *at = calloc(allowed + 61, sizeof at[0]);
+    struct gate g;
+    size_t len = 0;
+
+    (void)state;
+    assert_non_null(at);
+    gate_init(&g, 0);
+    assert_true(gate_add_window(&g, 5, 1000));
+    assert_true(gate_add_window(&g, 60, 60000));
+    for (int64_t now = 1; now < days_ms;) {
+        int64_t ready = gate_ready(&g, now);
+        if (ready > now) {
+            now = ready;
+            continue;
+        }
+        gate_take(&g, now);
+        gate_done(&g, true, now, 0);
+        assert_true(len < allowed + 61);
+        at[len++] = now;
+    }
+    for (size_t i = 0; i < len; i++) {
+        size_t second = 0, minute = 0;
+        for (size_t j = i + 1; j-- > 0 && at[j] > at[i] - 60000;) {
+            minute++;
+            second += at[j] > at[i] - 1000;
+        }
+        assert_true(second <= 5 && minute <= 60);
+    }
+    assert_true(len * 100 >= allowed * 99);
+    gate_deinit(&g);
+    free(at);
+}
+
+static void too_many_windows(void **state)
+{
+    struct gate g;
+
+    (void)state;
+    gate_init(&g, 0);
+    for (int i = 0; i < GATE_WINDOWS_MAX; i++)
+        assert_true(gate_add_window(&g, 1, 1000));
+    assert_false(gate_add_window(&g, 1, 1000));
+    gate_deinit(&g);
+}
+
+static void flight(void **state)
+{
+    struct gate g;
+
+    (void)state;
+    gate_init(&g, 2);
+    assert_true(gate_ready(&g, 10) <= 10);
+    gate_take(&g, 10);
+    gate_take(&g, 10);
+    assert_int_equal(gate_ready(&g, 10), INT64_MAX);
+    gate_done(&g, true, 20, 0);
+    assert_true(gate_ready(&g, 20) <= 20);
+    gate_deinit(&g);
+}
+
+static void pause_is_never_shortened(void **state)
+{
+    struct gate g;
+
+    (void)state;
+    gate_init(&g, 0);
+    gate_pause(&g, 5000);
+    gate_pause(&g, 3000);
+    assert_int_equal(gate_ready(&g, 1000), 5000);
+    assert_true(gate_ready(&g, 5000) <= 5000);
+    gate_pause(&g, 6000);
+    assert_int_equal(gate_ready(&g, 5000), 6000);
+    gate_deinit(&g);
+}
+
+/* The latest of all that hold a request back decides. */
+static void latest_holds(void **state)
+{
+    struct gate g;
+
+    (void)state;
+    gate_init(&g, 0);
+    assert_true(gate_add_window(&g, 1, 1000));
+    assert_true(gate_add_window(&g, 1, 7000));
+    gate_take(&g, 100);
+    assert_int_equal(gate_ready(&g, 200), 7100);
+    gate_pause(&g, 7050);
+    assert_int_equal(gate_ready(&g, 200), 7100);
+    gate_pause(&g, 9000);
+    assert_int_equal(gate_ready(&g, 200), 9000);
+    gate_deinit(&g);
+}
+
+static void breaker(void **state)
+{
+    struct gate g;
+    int64_t now = 0; /* a clock may start at 0: an open breaker must not look closed */
+
+    (void)state;
+    gate_init(&g, 0);
+    for (int i = 0; i < GATE_BREAKER_FAILURES; i++) {
+        assert_true(gate_ready(&g, now) <= now);
+        gate_take(&g, now);
+        gate_done(&g, false, now, 0);
+    }
+    /* Open, with a pause of next to nothing: one probe goes, a second does not. */
+    now = 1;
+    assert_true(gate_ready(&g, now) <= now);
+    gate_take(&g, now);
+    assert_int_equal(gate_ready(&g, now), INT64_MAX);
+    /* The probe fails: the sixth failure pauses for up to 16 s. */
+    gate_done(&g, false, now, 16000);
+    assert_int_equal(gate_ready(&g, now), now + 16000);
+    now += 16000;
+    assert_true(gate_ready(&g, now) <= now);
+    gate_take(&g, now);
+    gate_done(&g, true, now, 0);
+    /* Closed again: as many as one likes. */
+    gate_take(&g, now);
+    assert_true(gate_ready(&g, now) <= now);
+    gate_deinit(&g);
+}
+
+/* Failures count only in a row. */
+static void breaker_needs_a_row(void **state)
+{
+    struct gate g;
+
+    (void)state;
+    gate_init(&g, 0);
+    for (int i = 0; i < 10 * GATE_BREAKER_FAILURES; i++) {
+        assert_true(gate_ready(&g, i) <= i);
+        gate_take(&g, i);
+        gate_done(&g, i % GATE_BREAKER_FAILURES == 0, i, 60000);
+    }
+    gate_deinit(&g);
+}
+
+/* Requests that were under way when it opened: their failures never bring its end nearer, and a
+ * probe waits for them. */
+static void breaker_with_others_in_flight(void **state)
+{
+    struct gate g;
+
+    (void)state;
+    gate_init(&g, 0);
+    for (int i = 0; i < GATE_BREAKER_FAILURES + 2; i++)
+        gate_take(&g, 100);
+    for (int i = 0; i < GATE_BREAKER_FAILURES; i++)
+        gate_done(&g, false, 200, 8000);
+    assert_int_equal(gate_ready(&g, 200), INT64_MAX);
+    gate_done(&g, false, 200, 0);
+    assert_int_equal(gate_ready(&g, 9000), INT64_MAX);
+    gate_done(&g, false, 200, 1);
+    assert_int_equal(gate_ready(&g, 200), 8200);
+    gate_deinit(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windows_together),
+        cmocka_unit_test(too_many_windows),
+        cmocka_unit_test(flight),
+        cmocka_unit_test(pause_is_never_shortened),
+        cmocka_unit_test(latest_holds),
+        cmocka_unit_test(breaker),
+        cmocka_unit_test(breaker_needs_a_row),
+        cmocka_unit_test(breaker_with_others_in_flight),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
