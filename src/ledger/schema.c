@@ -20,7 +20,11 @@
 #include "ledger/ledger.h"
 
 #define APPLICATION_ID 0x74726e63 /* "trnc" */
-#define PAGE_BYTES     8192
+
+/* Either size would do. 4 KiB wrote a quarter less for a million answers of 300 bytes in random
+ * order of shards; 8 KiB was a quarter faster for answers of 1.2 KB with their replies, four pages
+ * to a commit. */
+#define PAGE_BYTES 8192
 
 #define TEXT(x)  #x
 #define VALUE(x) TEXT(x)

@@ -33,7 +33,8 @@
       " WHERE step = ? AND shard BETWEEN ? AND ? ORDER BY shard") \
     X(DB_PUT_BATCH, "keep a batch", \
       "INSERT INTO batch (id, parent, step, state, items, attempt, token, body_sha256," \
-      " body_bytes, cost_max, credits, vendor_id, vendor_items, armed_ms, accepted_ms, ended_ms, note)" \
+      " body_bytes, cost_max, credits, vendor_id, vendor_items, armed_ms, accepted_ms, ended_ms," \
+      " note)" \
       " VALUES (?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" \
       " ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, step = excluded.step," \
       " state = excluded.state, items = excluded.items, attempt = excluded.attempt," \

@@ -227,18 +227,6 @@ static int try_to_open(const char *dir, int go)
     return code == ERR_STOPPED && strstr(e.message, "another program uses it") ? 0 : 1;
 }
 
-static int try_to_open(const char *dir, int go)
-{
-    struct ledger *l;
-    struct error e = {0};
-    char byte;
-
-    if (read(go, &byte, 1) != 1)
-        return 1;
-    int code = ledger_open(&l, dir, false, &e);
-    return code == ERR_STOPPED && strstr(e.message, "another program uses it") ? 0 : 1;
-}
-
 static void test_second_process_is_refused(void **state)
 {
     struct fixture *f = *state;
