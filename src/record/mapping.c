@@ -343,3 +343,18 @@ int mapping_parse(struct mapping *m, struct slice json, struct error *e)
     json_destroy(j);
     return code;
 }
+
+bool mapping_can_give(const struct mapping *m, uint32_t set)
+{
+    uint32_t has = 0;
+    for (int f = 0; f < FIELD_COUNT; f++)
+        if (m->column[f] >= 0)
+            has |= (uint32_t)1 << f;
+    if (has & FIELD_BIT(FULL_NAME))
+        has |= FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME);
+    if ((has & FIELD_BIT(FIRST_NAME)) && (has & FIELD_BIT(LAST_NAME)))
+        has |= FIELD_BIT(FULL_NAME);
+    if (has & FIELD_BIT(EMAIL))
+        has |= FIELD_BIT(DOMAIN);
+    return (set & ~has) == 0;
+}

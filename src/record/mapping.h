@@ -3,6 +3,7 @@
 #ifndef TRANCHE_RECORD_MAPPING_H
 #define TRANCHE_RECORD_MAPPING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -22,6 +23,10 @@ struct mapping {
  * mapping. */
 int mapping_make(struct mapping *m, const struct slice *columns, unsigned count,
                  const char *const *maps, unsigned map_count, struct error *e);
+
+/* Whether records of this mapping can have all fields of the set, counting what normalisation derives: names
+ * from a full name and back, the domain from an email address. */
+bool mapping_can_give(const struct mapping *m, uint32_t set);
 
 /* For people: "first_name <- First Name, domain <- Website". */
 void mapping_print(const struct mapping *m, const struct slice *columns, struct buf *out);

@@ -1,0 +1,95 @@
+/* What becomes of batches in doubt when nothing else is left to do: evidence is waited for as long as it can come and the user allows, then
+ * --on-in-doubt is carried out. `hold` marks their records, so that the rest is published; tranche resolve decides them later.
+ *
+ * A decision is a durable row of its own before anything follows from it. On the loop's thread. */
+#include "run/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+struct deciding {
+    struct commit_op op;
+    struct engine *engine;
+    struct batch *batch;
+    struct ledger_batch row;
+    const char *choice;
+};
+
+static int apply_decision(struct commit_op *op, struct ledger *l, struct error *e)
+{
+    struct deciding *d = (struct deciding *)op;
+    int rc = ledger_add_decision(l, d->row.id, d->choice, "", "on-in-doubt", clock_wall_ms(), e);
+    return rc != 0 ? rc : ledger_put_batch(l, &d->row, e);
+}
+
+static void decision_is_durable(struct commit_op *op, const struct error *e)
+{
+    struct deciding *d = (struct deciding *)op;
+    struct engine *g = d->engine;
+    if (engine_committed(g, e)) {
+        d->batch->busy = false;
+        if (d->batch->state == BATCH_IN_DOUBT) /* skip */
+            scatter_conclude(g, d->batch, OUTCOME_SKIPPED, "skipped: its submission is in doubt",
+                             BATCH_SKIPPED);
+    }
+    free(d);
+}
+
+static void decide(struct engine *g, struct batch *b, const char *choice)
+{
+    struct deciding *d = calloc(1, sizeof *d);
+    if (d == NULL)
+        abort();
+    d->engine = g;
+    d->batch = b;
+    d->choice = choice;
+    b->busy = true;
+    if (g->setup.on_in_doubt == DOUBT_RESUBMIT)
+        batch_move(b, BATCH_PREPARED);
+    shape_row(b, &d->row);
+    d->op.apply = apply_decision;
+    d->op.done = decision_is_durable;
+    engine_commit(g, &d->op);
+}
+
+static void settle(struct engine *g, struct batch *b)
+{
+    char reason[128];
+    if (b->settled || b->busy)
+        return;
+    b->settled = true;
+    switch (g->setup.on_in_doubt) {
+    case DOUBT_HOLD:
+        log_write(LOG_WARN, "run", "batch %u stays in doubt; tranche resolve %s decides it", b->id,
+                  g->dir);
+        snprintf(reason, sizeof reason, "in doubt: batch %u was submitted and no answer came", b->id);
+        scatter_conclude(g, b, OUTCOME_IN_DOUBT, reason, BATCH_STATES);
+        break;
+    case DOUBT_RESUBMIT:
+        b->settled = false; /* it starts anew */
+        decide(g, b, "not-sent");
+        break;
+    case DOUBT_SKIP:
+        decide(g, b, "skip");
+        break;
+    }
+}
+
+void doubt_pump(struct engine *g)
+{
+    int64_t now = clock_mono_ms(), wait = g->setup.operation->doubt_ms;
+    if (g->doubt_since_ms == 0)
+        g->doubt_since_ms = now;
+    if (wait > g->setup.doubt_wait_ms)
+        wait = g->setup.doubt_wait_ms;
+    if (now < g->doubt_since_ms + wait) {
+        snprintf(g->waiting, sizeof g->waiting, "evidence about batches in doubt");
+        engine_wake_at(g, g->doubt_since_ms + wait);
+        return;
+    }
+    for (unsigned i = 0; i < g->batch_count; i++)
+        settle(g, g->batches[i]);
+}

@@ -1,0 +1,242 @@
+/* A run under way: what its stages share. Private to run/.
+ *
+ * The stages, each a file, meet here and nowhere else:
+ *
+ *     reader.c  -> planner.c -> sender.c -> fetcher.c -> emitter.c
+ *     (thread)     shards,      submit,     poll, pages,  render, append
+ *                  batches      doubt       scatter
+ *
+ * Everything in struct engine belongs to the loop's thread, but for what is marked otherwise. Completions store what happened and
+ * call engine_poke; engine.c's pump then asks every stage what it wants, from its state alone. */
+#ifndef TRANCHE_RUN_ENGINE_H
+#define TRANCHE_RUN_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "input/list.h"
+#include "ledger/commit.h"
+#include "ledger/ledger.h"
+#include "net/client.h"
+#include "output/frame.h"
+#include "output/partial.h"
+#include "output/render.h"
+#include "plan/batch.h"
+#include "plan/batcher.h"
+#include "record/dedupe.h"
+#include "record/mapping.h"
+#include "report/report.h"
+#include "run/settings.h"
+#include "run/shape.h"
+#include "sched/backoff.h"
+#include "sched/gate.h"
+
+/* Limits of one process; each is a bound on memory or on work under way. */
+#define ENGINE_READ_AHEAD    8                        /* shards between the reader and the ledger */
+#define ENGINE_PAGES_MAX     8                        /* page requests of one batch at once */
+#define ENGINE_RENDER_MAX    3                        /* shards being rendered */
+#define ENGINE_REPLY_MAX     ((size_t)64 << 20)       /* bytes of one reply */
+#define ENGINE_DISK_RESERVE  ((uint64_t)64 << 20)     /* bytes that stay free beside the worst case */
+#define ENGINE_JSON_DEPTH    64
+
+/* What this run keeps of a shard while it is open. */
+struct engine_shard {
+    struct list_shard place;
+    uint32_t open; /* asked records without an answer */
+    bool planned;  /* it is durable in the ledger */
+};
+
+/* Work on libuv's threadpool: `run` there, then `done` on the loop. */
+struct work {
+    uv_work_t request;
+    struct engine *engine;
+    void (*run)(struct work *w);
+    void (*done)(struct work *w);
+    struct error error; /* set by run: ends the run, unless done takes it */
+};
+
+struct reader;
+struct emitter;
+struct submission;
+struct fetch;
+
+struct engine {
+    uv_loop_t loop;
+    const char *dir; /* the run directory */
+    const char *output; /* where OUT is made */
+    const struct settings *settings;
+    struct setup setup;
+
+    /* Read-only while the run is under way; any thread may look. */
+    struct list *list;
+    struct mapping mapping;
+    struct render render;
+    enum frame_packing packing;
+    bool raw;
+    char base_url[256];
+
+    char *key; /* wiped at the end */
+    struct ledger *ledger; /* the commit thread's between engine_run's start and end */
+    struct commit *commit;
+    uv_async_t commit_wake;
+    struct client *client;
+
+    /* planner.c */
+    struct reader *reader;
+    struct dedupe *dedupe;
+    struct batcher batcher;
+    struct engine_shard *shards;
+    uint32_t shard_count, shard_capacity;
+    uint64_t records, valid, duplicates;
+    uint64_t source_bytes, source_done; /* of the list as it lies on disk; 0: unknown */
+    bool list_whole, reader_ended;
+
+    /* sender.c, fetcher.c: batches that have not ended, in order of id */
+    struct batch **batches;
+    unsigned batch_count, batch_capacity;
+    uint32_t batch_last_id;
+    unsigned batches_done;
+    struct submission *submissions; /* armed or in flight */
+    struct fetch *fetches;          /* free requests in flight */
+    struct gate gates[RATE_CLASSES];
+    struct retry_budget retries;
+    int64_t price;    /* credits an item, as the vendor last said */
+    int64_t spent;    /* of batches that have ended */
+    int64_t balance;  /* less what was submitted since it was read; -1 unknown */
+    bool balance_fresh, balance_busy;
+    int64_t balance_not_before_ms;
+    unsigned balance_tries;
+    uint32_t items_cap;    /* after a 413; 0: none */
+    unsigned splits;       /* after a 400, in this process */
+    uint32_t refused_parent; /* whose half was refused last, and why */
+    char refused_cause[128];
+    unsigned short_of_credits; /* 402s in a row */
+    unsigned unreachable;  /* submissions in a row that did not leave */
+    bool finish;           /* `tranche resolve --finish`: what was never sent ends as no_credits */
+    int64_t doubt_since_ms; /* when nothing but doubts was left; 0: not yet */
+
+    /* emitter.c */
+    struct emitter *emitter;
+    uint32_t emitted; /* shards */
+    uint64_t outcomes[OUTCOME_COUNT]; /* of emitted records */
+    int64_t priced;
+    uint64_t answered, answered_before;
+    uint64_t output_bytes;
+
+    /* Ending: the first reason counts. */
+    bool stopping;   /* nothing new is sent */
+    struct error stop;
+    bool complete;   /* every shard is emitted */
+    bool abandoned;  /* the ledger failed, or a second signal: leave at once */
+    bool drained;    /* the drain time is over: calls in flight were cancelled */
+    unsigned works;  /* on the pool */
+
+    uv_idle_t poke;
+    uv_timer_t wake, tick, drain;
+    uv_signal_t signals[2];
+    int signals_seen;
+    struct progress *progress;
+    int64_t started_ms, status_ms;
+    uint64_t requests, throttled, failures;
+    char waiting[128]; /* for what, for people */
+};
+
+/* engine.c */
+/* Run until complete or stopped. scan: the list to read on from, NULL when all of it is known. 0 when complete, else the code of
+ * what stopped it. Everything that was under way has ended and is durable, unless g->abandoned: then threads still run and the caller
+ * may only say so and end the process. */
+int engine_run(struct engine *g, struct list *scan, struct error *e);
+void engine_poke(struct engine *g);
+/* Nothing new is sent; what is in flight is finished; then the run ends with this. Only the first call counts. */
+void engine_stop(struct engine *g, const struct error *why);
+void engine_stopf(struct engine *g, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Leave the loop at once: threads may still run, so the process must end. */
+void engine_abandon(struct engine *g);
+void engine_work(struct engine *g, struct work *w);
+void engine_commit(struct engine *g, struct commit_op *op);
+/* First thing in a commit's done: false when it failed, and then the run is already ending. */
+bool engine_committed(struct engine *g, const struct error *e);
+/* The pump must run again at this moment at the latest (INT64_MAX: no need). */
+void engine_wake_at(struct engine *g, int64_t mono_ms);
+/* Likewise, and say to people what is being waited for. */
+void engine_wait(struct engine *g, int64_t mono_ms, const char *what);
+uint64_t engine_random(void);
+/* Numbers of the moment. Texts are borrowed from the engine. */
+void engine_report(const struct engine *g, struct report *r);
+/* Replace status.json. */
+void engine_status(struct engine *g, const struct report *r);
+
+/* reader.c: the list's thread */
+int reader_start(struct engine *g, struct list *l, struct error *e);
+void reader_stop(struct engine *g); /* ends and joins it */
+void reader_pump(struct engine *g);
+
+/* load.c: what the ledger knows, at the start of a process */
+int load_run(struct engine *g, struct error *e);
+
+/* planner.c */
+bool planner_add_shard(struct engine *g, const struct list_shard *place, uint32_t open);
+void planner_pump(struct engine *g); /* cuts batches */
+/* The most items a batch may have now, by every limit but the vendor's pace; 0 with *why saying which one binds. `but`: leave this
+ * batch's own cost out. */
+uint64_t planner_most(const struct engine *g, const struct batch *but, const char **why);
+/* A batch that was surely not applied: its records wait for another one (SPLIT). */
+void planner_release(struct engine *g, struct batch *b, const char *note);
+/* Likewise, into two halves that are batches at once. */
+void planner_halve(struct engine *g, struct batch *b, const char *note);
+/* Make room for one more open batch and remember it. */
+bool planner_keep(struct engine *g, struct batch *b);
+/* It has ended: count it and free it. */
+void planner_forget(struct engine *g, struct batch *b);
+
+/* sender.c: bodies and submissions */
+void sender_pump(struct engine *g, struct batch *b, const struct batch_need *need);
+/* Give up what is in flight. */
+void sender_cancel(struct engine *g);
+/* Remove all bodies that an earlier process left. */
+void sender_sweep(struct engine *g);
+
+/* fetcher.c: the balance, polls and pages */
+/* Read the balance, unless that is under way or may not be yet. */
+void fetcher_balance(struct engine *g);
+void fetcher_poll(struct engine *g, struct batch *b, const struct batch_need *need);
+/* Whether the page could be asked for now. */
+bool fetcher_page(struct engine *g, struct batch *b, const struct batch_need *need);
+/* All pages are in: items without an answer get one, and the batch is DONE. */
+void fetcher_end(struct engine *g, struct batch *b);
+void fetcher_cancel(struct engine *g);
+
+/* scatter.c: from a reply to answers by shard */
+/* The rows of a page, made answers. */
+struct hits;
+/* On any thread. NULL with *e when the page is not what was promised. */
+struct hits *scatter_parse(const struct engine *g, struct json_value root, struct error *e);
+void scatter_free(struct hits *h);
+/* Find whose answers they are and put them in place, durably. The hits are taken. */
+void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits *h);
+/* The same from a page that an earlier process stored. body: the reply as it came; taken. */
+void scatter_page(struct engine *g, struct batch *b, uint32_t page, struct buf *body);
+/* Give every item of the batch without an answer this one (page 0 of the batch), and move the batch to `to`
+ * (BATCH_STATES: leave its state) in the same commit. */
+void scatter_conclude(struct engine *g, struct batch *b, enum outcome outcome, const char *reason,
+                      enum batch_state to);
+/* What was never asked ends so: all records that wait for a batch. */
+void scatter_unsent(struct engine *g, enum outcome outcome, const char *reason);
+
+/* doubt.c: nothing is left but batches in doubt */
+void doubt_pump(struct engine *g);
+
+/* emitter.c */
+int emitter_open(struct engine *g, struct error *e);
+void emitter_close(struct engine *g);
+void emitter_pump(struct engine *g);
+/* All is emitted: OUT is durable and complete when it returns 0. */
+int emitter_finish(struct engine *g, struct error *e);
+
+/* Credits that what is not settled can cost at most; in doubt: of batches in doubt alone. */
+int64_t engine_owed(const struct engine *g);
+int64_t engine_doubt(const struct engine *g);
+
+#endif

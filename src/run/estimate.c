@@ -1,0 +1,266 @@
+/* tranche plan: what a run would do, cost and take. Reads the list to its end and sends nothing. */
+#include "run/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "record/dedupe.h"
+#include "record/mapping.h"
+#include "run/home.h"
+#include "run/question.h"
+#include "sched/rate.h"
+#include "wire/json_write.h"
+
+/* Reasons for invalid records that are counted apart. */
+#define REASONS_MAX 12
+
+struct reason {
+    char text[80]; /* up to the offending value */
+    uint64_t count;
+    uint64_t record, line; /* the first */
+};
+
+struct estimate {
+    struct question question;
+    struct dedupe *dedupe;
+    uint64_t records, valid, duplicates, invalid;
+    struct reason reasons[REASONS_MAX];
+    unsigned reason_count;
+    uint64_t other;
+};
+
+static void count_reason(struct estimate *s, const struct list_row *row, const char *text)
+{
+    /* "email is not an address: jane@" and its like are one reason: what stands before the value. */
+    const char *colon = strchr(text, ':');
+    size_t len = colon != NULL ? (size_t)(colon - text) : strlen(text);
+    if (len >= sizeof s->reasons[0].text)
+        len = sizeof s->reasons[0].text - 1;
+    for (unsigned i = 0; i < s->reason_count; i++) {
+        if (strlen(s->reasons[i].text) == len && memcmp(s->reasons[i].text, text, len) == 0) {
+            s->reasons[i].count++;
+            return;
+        }
+    }
+    if (s->reason_count == REASONS_MAX) {
+        s->other++;
+        return;
+    }
+    struct reason *r = &s->reasons[s->reason_count++];
+    memcpy(r->text, text, len);
+    r->text[len] = '\0';
+    r->count = 1;
+    r->record = row->record;
+    r->line = row->line;
+}
+
+static int on_row(void *arg, const struct list_row *row, struct error *e)
+{
+    struct estimate *s = arg;
+    struct identity id;
+    const char *reason;
+    s->records++;
+    if (!question_ask(&s->question, row, &id, &reason)) {
+        s->invalid++;
+        count_reason(s, row, reason);
+        return 0;
+    }
+    s->valid++;
+    uint32_t first = dedupe_add(s->dedupe, id, (uint32_t)row->record);
+    if (first == 0)
+        return error_set(e, ERR_INTERNAL, "no memory to tell duplicates");
+    s->duplicates += first != row->record;
+    return 0;
+}
+
+/* Least time for so many requests within the limits of their class. *binding: the limit that makes it so. */
+static int64_t time_for(const struct setup *setup, enum rate_class class, uint64_t requests,
+                        const struct rate_limit **binding)
+{
+    int64_t longest = 0;
+    for (unsigned i = 0; i < setup->limit_count; i++) {
+        const struct rate_limit *l = &setup->limits[i];
+        if (l->class != class || requests == 0)
+            continue;
+        int64_t takes = (int64_t)((requests - 1) / l->count) * l->per_ms;
+        if (takes > longest) {
+            longest = takes;
+            *binding = l;
+        }
+    }
+    return longest;
+}
+
+struct figures {
+    uint64_t asked, batches, pages, batch_items;
+    int64_t credits;
+    int64_t time_ms;
+    char binding[64]; /* "" when no limit binds */
+    bool capped;      /* --max-credits lets not all go */
+};
+
+static void figure(const struct estimate *s, const struct setup *setup, struct figures *f)
+{
+    const struct operation *op = setup->operation;
+    const struct rate_limit *submit = NULL, *read = NULL;
+    memset(f, 0, sizeof *f);
+    f->asked = s->valid - s->duplicates;
+    f->batch_items = setup->batch_items;
+    f->credits = (int64_t)f->asked * setup->price;
+    if (setup->max_credits != INT64_MAX && f->credits > setup->max_credits) {
+        f->capped = true;
+        f->asked = setup->price > 0 ? (uint64_t)(setup->max_credits / setup->price) : f->asked;
+        f->credits = (int64_t)f->asked * setup->price;
+    }
+    f->batches = (f->asked + setup->batch_items - 1) / setup->batch_items;
+    f->pages = f->asked == 0 ? 0 : f->batches + (f->asked - 1) / op->page_rows;
+    int64_t submits = time_for(setup, RATE_SUBMIT, f->batches, &submit);
+    int64_t reads = time_for(setup, RATE_READ, f->pages + f->batches, &read);
+    const struct rate_limit *binding = submits > reads ? submit : read;
+    f->time_ms = submits > reads ? submits : reads;
+    if (binding != NULL) {
+        char rate[40];
+        rate_format(binding->count, binding->per_ms, rate);
+        snprintf(f->binding, sizeof f->binding, "%s %s", rate,
+                 binding->class == RATE_SUBMIT ? "submissions" : "requests");
+    }
+}
+
+static void print_text(const struct estimate *s, const struct settings *set, const struct setup *setup,
+                       const struct figures *f, const struct list *l, const struct mapping *m)
+{
+    struct buf columns;
+    char time[32];
+    buf_init(&columns, 1 << 16);
+    mapping_print(m, list_column_names(l), &columns);
+    clock_format_duration(f->time_ms, time);
+    printf("Plan for %s with %s\n", set->list, set->provider);
+    printf("  columns      %s\n", buf_text(&columns));
+    printf("  records      %" PRIu64 "\n", s->records);
+    printf("    valid      %" PRIu64 "\n", s->valid);
+    printf("    duplicates %" PRIu64 "  (of valid ones; not sent, they share the first one's answer)\n",
+           s->duplicates);
+    printf("    invalid    %" PRIu64 "\n", s->invalid);
+    for (unsigned i = 0; i < s->reason_count; i++)
+        printf("      %-8" PRIu64 " %s (first: record %" PRIu64 ", line %" PRIu64 ")\n",
+               s->reasons[i].count, s->reasons[i].text, s->reasons[i].record, s->reasons[i].line);
+    if (s->other > 0)
+        printf("      %-8" PRIu64 " other reasons\n", s->other);
+    printf("  to be sent   %" PRIu64 " in %" PRIu64 " batch%s of at most %" PRIu64 "%s\n", f->asked,
+           f->batches, f->batches == 1 ? "" : "es", f->batch_items,
+           f->capped ? " (--max-credits lets no more go)" : "");
+    printf("  credits      at most %" PRId64 " (%" PRId64 " each)\n", f->credits, setup->price);
+    if (f->binding[0] != '\0')
+        printf("  time         at least %s by the limits of tier %s (%s binds), and the vendor's own work\n",
+               time, setup->tier->name, f->binding);
+    else
+        printf("  time         no limit of tier %s binds; as long as the vendor works\n",
+               setup->tier->name);
+    printf("Nothing was sent.\n");
+    buf_deinit(&columns);
+}
+
+static void print_json(const struct estimate *s, const struct settings *set, const struct setup *setup,
+                       const struct figures *f, const struct mapping *m)
+{
+    struct buf out;
+    bool first = true;
+    buf_init(&out, 1 << 16);
+    buf_append_char(&out, '{');
+    json_write_member_string(&out, &first, "list", slice_of(set->list));
+    json_write_member_string(&out, &first, "operation", slice_of(set->provider));
+    json_write_key(&out, &first, "columns");
+    mapping_json(m, &out);
+    json_write_member_i64(&out, &first, "records", (int64_t)s->records);
+    json_write_member_i64(&out, &first, "valid", (int64_t)s->valid);
+    json_write_member_i64(&out, &first, "duplicates", (int64_t)s->duplicates);
+    json_write_member_i64(&out, &first, "invalid", (int64_t)s->invalid);
+    json_write_member_i64(&out, &first, "to_be_sent", (int64_t)f->asked);
+    json_write_member_i64(&out, &first, "batches", (int64_t)f->batches);
+    json_write_member_i64(&out, &first, "batch_items", (int64_t)f->batch_items);
+    json_write_member_i64(&out, &first, "pages", (int64_t)f->pages);
+    json_write_member_i64(&out, &first, "price", setup->price);
+    json_write_member_i64(&out, &first, "credits_max", f->credits);
+    json_write_member_bool(&out, &first, "capped", f->capped);
+    json_write_member_string(&out, &first, "tier", slice_of(setup->tier->name));
+    json_write_member_i64(&out, &first, "time_min_ms", f->time_ms);
+    json_write_member_string(&out, &first, "binding", slice_of(f->binding));
+    buf_append_text(&out, "}");
+    puts(buf_text(&out));
+    buf_deinit(&out);
+}
+
+/* A spool that is gone when the process ends, whatever way. */
+static int open_list(const struct settings *s, struct list **list, struct error *e)
+{
+    const char *tmp = getenv("TMPDIR");
+    char *folder = file_join(tmp != NULL && *tmp != '\0' ? tmp : "/tmp", "tranche-plan-XXXXXX");
+    if (mkdtemp(folder) == NULL) {
+        error_set(e, ERR_CANTCREATE, "no temporary folder can be made in %s", folder);
+        free(folder);
+        return e->code;
+    }
+    char *spool = file_join(folder, "list.zst");
+    struct list_options options = {
+        .path = s->list,
+        .spool_path = spool,
+        .records_max = s->max_records == SETTING_ABSENT ? 0 : (uint64_t)s->max_records,
+    };
+    int rc = list_open(list, &options, e);
+    unlink(spool);
+    rmdir(folder);
+    free(spool);
+    free(folder);
+    return rc;
+}
+
+static int count(struct estimate *s, struct list *l, const struct setup *setup,
+                 const struct mapping *m, struct error *e)
+{
+    struct list_shard shard;
+    int more;
+    s->dedupe = dedupe_create();
+    if (s->dedupe == NULL)
+        return error_set(e, ERR_INTERNAL, "no memory");
+    question_init(&s->question, setup->operation, m);
+    while ((more = list_scan(l, &shard, on_row, s, e)) == 1)
+        continue;
+    question_deinit(&s->question);
+    dedupe_destroy(s->dedupe);
+    return more;
+}
+
+int run_plan(const struct settings *set, bool json, struct error *e)
+{
+    struct estimate *s = calloc(1, sizeof *s);
+    struct setup setup;
+    struct figures f;
+    struct mapping m;
+    struct list *l = NULL;
+    if (s == NULL)
+        abort();
+    int rc = settings_resolve(set, &setup, e);
+    if (rc == 0)
+        rc = open_list(set, &l, e);
+    if (rc == 0)
+        rc = mapping_make(&m, list_column_names(l), list_columns(l), set->maps, set->map_count, e);
+    if (rc == 0)
+        rc = question_possible(set->list, setup.operation, &m, list_column_names(l), list_columns(l), e);
+    if (rc == 0)
+        rc = count(s, l, &setup, &m, e);
+    if (rc == 0) {
+        figure(s, &setup, &f);
+        if (json)
+            print_json(s, set, &setup, &f, &m);
+        else
+            print_text(s, set, &setup, &f, l, &m);
+    }
+    list_close(l);
+    free(s);
+    return rc == 0 ? 0 : error_exit_status(rc);
+}

@@ -1,0 +1,421 @@
+/* Free requests: polls, result pages, the balance. They may be repeated, within bounds.
+ *
+ * Happy path: an accepted batch is polled at growing pauses until the vendor says that it is done; then its pages are asked for several at
+ * a time; each page is a durable reply first and is scattered then (scatter.c); when all are in, the batch is DONE.
+ *
+ * Failure modes: a failed request is tried again after a pause with full jitter, at most BACKOFF_TRIES_MAX times in a row and within the
+ * budget of retries; then the run stops, resumable, and the batch stays as it is. A page that cannot be used although it came whole is asked for
+ * again like one that failed. A batch that the vendor does not know (404) is likewise tried again and then stops the run: it is paid for.
+ *
+ * On the loop's thread; replies are checked, parsed and packed on the pool. */
+#include "run/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define READ_TIMEOUT_MS 120000
+#define READ_IDLE_MS    30000
+
+enum fetch_kind { FETCH_BALANCE, FETCH_POLL, FETCH_PAGE };
+
+struct fetch {
+    struct client_call call;
+    struct work work;
+    struct engine *engine;
+    struct fetch *next;
+    enum fetch_kind kind;
+    struct batch *batch; /* NULL for the balance */
+    uint32_t page;
+    struct http_reply reply; /* its body taken from the client */
+    /* Found out on the pool. */
+    enum reply_class class;
+    struct problem problem;
+    struct poll_reply poll;
+    int64_t balance;
+    struct hits *hits; /* of a page */
+    struct buf packed; /* the page as zstd */
+    struct error unusable; /* whole, and not what was promised */
+};
+
+static void fetch_free(struct fetch *f)
+{
+    struct fetch **at = &f->engine->fetches;
+    while (*at != f)
+        at = &(*at)->next;
+    *at = f->next;
+    scatter_free(f->hits);
+    buf_deinit(&f->packed);
+    buf_deinit(&f->reply.body);
+    free(f);
+}
+
+void fetcher_cancel(struct engine *g)
+{
+    for (struct fetch *f = g->fetches; f != NULL; f = f->next)
+        if (f->call.transfer != NULL)
+            client_cancel(g->client, &f->call);
+}
+
+static void describe(const struct fetch *f, char *out, size_t size)
+{
+    const struct http_reply *r = &f->reply;
+    if (f->unusable.code != 0)
+        snprintf(out, size, "%.200s", f->unusable.message);
+    else if (r->end == HTTP_REPLY)
+        snprintf(out, size, "HTTP %ld%s%s", r->status, f->problem.text[0] ? ": " : "",
+                 f->problem.text);
+    else
+        snprintf(out, size, "%s", r->problem[0] != '\0' ? r->problem : "given up");
+}
+
+/* On the pool: what the reply is. */
+static void fetch_look(struct work *work)
+{
+    struct fetch *f = (struct fetch *)((char *)work - offsetof(struct fetch, work));
+    const struct operation *op = work->engine->setup.operation;
+    struct json *j = json_create(ENGINE_JSON_DEPTH);
+    struct json_value root;
+    struct error e = {0};
+    if (j == NULL)
+        abort();
+    bool whole = f->reply.end == HTTP_REPLY &&
+                 json_parse(j, buf_slice(&f->reply.body), &root, &e) == 0;
+    if (f->reply.end == HTTP_REPLY && f->reply.status >= 300)
+        problem_parse(&f->problem, j, buf_slice(&f->reply.body));
+    f->class = op->classify(&f->reply, false, whole, &f->problem);
+    if (f->class == REPLY_OK && f->kind == FETCH_POLL)
+        op->parse_poll(root, &f->poll, &f->unusable);
+    if (f->class == REPLY_OK && f->kind == FETCH_BALANCE &&
+        !op->provider->parse_balance(root, &f->balance))
+        error_set(&f->unusable, ERR_DATA, "the reply gives no balance");
+    if (f->class == REPLY_OK && f->kind == FETCH_PAGE &&
+        (f->hits = scatter_parse(work->engine, root, &f->unusable)) != NULL)
+        frame_pack(buf_slice(&f->reply.body), &f->packed, &f->unusable);
+    if (f->class == REPLY_RETRY && f->reply.end == HTTP_REPLY && f->reply.status < 300)
+        f->unusable = e;
+    json_destroy(j);
+}
+
+static const char *kind_name(enum fetch_kind kind)
+{
+    static const char *const names[] = {"balance", "status", "results"};
+    return names[kind];
+}
+
+/* It failed: when may it be tried again? False when no more. */
+static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *not_before_ms)
+{
+    char cause[300];
+    int64_t now = clock_mono_ms();
+    describe(f, cause, sizeof cause);
+    if (f->class == REPLY_THROTTLED) {
+        int64_t pause = f->reply.hints.retry_after_ms >= 0 ? f->reply.hints.retry_after_ms
+                                                           : f->problem.retry_after_ms;
+        g->throttled++;
+        if (pause < 0)
+            pause = backoff_pause_ms(++*tries, engine_random());
+        gate_pause(&g->gates[RATE_READ], now + pause);
+        return true;
+    }
+    g->failures++;
+    if (f->class == REPLY_REFUSED) {
+        engine_stopf(g, ERR_REFUSED, "%s refused the %s: %s", g->setup.operation->provider->title,
+                     kind_name(f->kind), cause);
+        return false;
+    }
+    if (f->class == REPLY_NOT_APPLIED) {
+        engine_stopf(g, ERR_UNAVAILABLE, "%s refused the %s: %s",
+                     g->setup.operation->provider->title, kind_name(f->kind), cause);
+        return false;
+    }
+    if (f->reply.end == HTTP_CANCELLED)
+        return false;
+    if (++*tries > BACKOFF_TRIES_MAX || !backoff_allows(&g->retries)) {
+        engine_stopf(g, ERR_UNAVAILABLE, "%s stayed unavailable (%s, tried %u times): %s",
+                     g->setup.operation->provider->title, kind_name(f->kind), *tries, cause);
+        return false;
+    }
+    g->retries.retries++;
+    *not_before_ms = now + backoff_pause_ms(*tries, engine_random());
+    if (f->reply.hints.retry_after_ms > 0)
+        *not_before_ms = now + f->reply.hints.retry_after_ms;
+    log_trace("run", "%s failed (%s); again in %lld ms", kind_name(f->kind), cause,
+              (long long)(*not_before_ms - now));
+    return true;
+}
+
+static void balance_known(struct engine *g, struct fetch *f)
+{
+    g->balance_busy = false;
+    if (f->class != REPLY_OK || f->unusable.code != 0) {
+        again(g, f, &g->balance_tries, &g->balance_not_before_ms);
+        return;
+    }
+    g->balance = f->balance;
+    g->balance_fresh = true;
+    g->balance_tries = 0;
+    /* What is being submitted at this moment may or may not be in it: count it as not. */
+    for (unsigned i = 0; i < g->batch_count; i++)
+        if (g->batches[i]->state == BATCH_SENDING)
+            g->balance -= g->batches[i]->cost_max;
+    if (g->balance < 0)
+        g->balance = 0;
+}
+
+/* A batch's new state on its way into the ledger. */
+struct moving {
+    struct commit_op op;
+    struct engine *engine;
+    struct batch *batch;
+};
+
+static int apply_move(struct commit_op *op, struct ledger *l, struct error *e)
+{
+    struct moving *m = (struct moving *)op;
+    struct ledger_batch row;
+    shape_row(m->batch, &row);
+    return ledger_put_batch(l, &row, e);
+}
+
+static void move_is_durable(struct commit_op *op, const struct error *e)
+{
+    struct moving *m = (struct moving *)op;
+    if (engine_committed(m->engine, e))
+        m->batch->busy = false;
+    free(m);
+}
+
+static void move(struct engine *g, struct batch *b, enum batch_state to)
+{
+    struct moving *m = calloc(1, sizeof *m);
+    if (m == NULL)
+        abort();
+    batch_move(b, to);
+    b->busy = true;
+    m->engine = g;
+    m->batch = b;
+    m->op.apply = apply_move;
+    m->op.done = move_is_durable;
+    engine_commit(g, &m->op);
+}
+
+static void poll_known(struct engine *g, struct fetch *f)
+{
+    const struct operation *op = g->setup.operation;
+    struct batch *b = f->batch;
+    b->busy = false;
+    if (f->class != REPLY_OK || f->unusable.code != 0) {
+        again(g, f, &b->tries, &b->not_before_ms);
+        return;
+    }
+    b->tries = 0;
+    if (f->poll.phase == POLL_PENDING) {
+        int64_t now = clock_mono_ms();
+        int64_t next = now + batch_poll_pause_ms(b, now, op->poll_first_ms, op->poll_max_ms);
+        if (b->state == BATCH_ACCEPTED)
+            move(g, b, BATCH_WAITING);
+        b->not_before_ms = next;
+        return;
+    }
+    b->vendor_failed = f->poll.phase == POLL_FAILED;
+    if (b->vendor_failed)
+        snprintf(b->note, sizeof b->note, "the vendor says that the batch failed");
+    if (f->poll.total >= 0)
+        b->vendor_items = f->poll.total;
+    if (!batch_pages_begin(b, b->vendor_items, op->page_rows)) {
+        engine_stopf(g, ERR_INTERNAL, "no memory for the pages of batch %u", b->id);
+        return;
+    }
+    move(g, b, BATCH_FETCHING);
+}
+
+/* A page that came whole and as promised: kept as it came before its answers count. */
+struct storing {
+    struct commit_op op;
+    struct engine *engine;
+    struct batch *batch;
+    uint32_t page;
+    long status;
+    uint64_t raw_bytes;
+    struct buf packed;
+    struct hits *hits;
+};
+
+static int apply_page(struct commit_op *op, struct ledger *l, struct error *e)
+{
+    struct storing *s = (struct storing *)op;
+    return ledger_add_reply(l, s->batch->id, LEDGER_PAGE, s->page, s->status, s->raw_bytes,
+                            buf_slice(&s->packed), e);
+}
+
+static void page_is_durable(struct commit_op *op, const struct error *e)
+{
+    struct storing *s = (struct storing *)op;
+    if (engine_committed(s->engine, e)) {
+        batch_page_stored(s->batch, s->page);
+        scatter_hits(s->engine, s->batch, s->page, s->hits);
+    } else {
+        scatter_free(s->hits);
+    }
+    buf_deinit(&s->packed);
+    free(s);
+}
+
+static void page_known(struct engine *g, struct fetch *f)
+{
+    struct batch *b = f->batch;
+    if (f->class != REPLY_OK || f->unusable.code != 0) {
+        batch_page_again(b, f->page);
+        again(g, f, &b->tries, &b->not_before_ms);
+        return;
+    }
+    struct storing *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        abort();
+    b->tries = 0;
+    s->engine = g;
+    s->batch = b;
+    s->page = f->page;
+    s->status = f->reply.status;
+    s->raw_bytes = f->reply.body.len;
+    s->hits = f->hits;
+    f->hits = NULL;
+    buf_take(&s->packed, &f->packed);
+    s->op.apply = apply_page;
+    s->op.done = page_is_durable;
+    engine_commit(g, &s->op);
+}
+
+static void fetch_known(struct work *work)
+{
+    struct fetch *f = (struct fetch *)((char *)work - offsetof(struct fetch, work));
+    struct engine *g = work->engine;
+    bool ok = f->class == REPLY_OK || f->class == REPLY_THROTTLED || f->class == REPLY_REFUSED ||
+              f->class == REPLY_NOT_APPLIED || f->class == REPLY_GONE;
+    gate_done(&g->gates[RATE_READ], ok, clock_mono_ms(), engine_random());
+    switch (f->kind) {
+    case FETCH_BALANCE:
+        balance_known(g, f);
+        break;
+    case FETCH_POLL:
+        poll_known(g, f);
+        break;
+    case FETCH_PAGE:
+        page_known(g, f);
+        break;
+    }
+    fetch_free(f);
+}
+
+static void on_fetched(struct client_call *call, struct http_reply *reply)
+{
+    struct fetch *f = (struct fetch *)call;
+    struct buf body = {0};
+    buf_take(&body, &reply->body);
+    f->reply = *reply;
+    f->reply.body = body;
+    f->call.transfer = NULL;
+    f->work.run = fetch_look;
+    f->work.done = fetch_known;
+    engine_work(f->engine, &f->work);
+}
+
+/* Whether a free request may go now; else when. */
+static bool may_read(struct engine *g, int64_t not_before_ms)
+{
+    int64_t now = clock_mono_ms(), at = gate_ready(&g->gates[RATE_READ], now);
+    if (g->stopping)
+        return false;
+    if (at < not_before_ms)
+        at = not_before_ms;
+    if (at <= now)
+        return true;
+    engine_wait(g, at, not_before_ms == at ? "the vendor's work" : "the rate of requests");
+    return false;
+}
+
+static bool start(struct engine *g, struct fetch *f)
+{
+    const struct provider *p = g->setup.operation->provider;
+    struct error e = {0};
+    f->engine = g;
+    f->next = g->fetches;
+    g->fetches = f;
+    f->problem.retry_after_ms = -1;
+    f->call.base_url = g->base_url;
+    f->call.key_header = p->key_header;
+    f->call.key = g->key;
+    f->call.body_fd = -1;
+    f->call.timeout_ms = READ_TIMEOUT_MS;
+    f->call.idle_timeout_ms = READ_IDLE_MS;
+    f->call.reply_max = ENGINE_REPLY_MAX;
+    f->call.done = on_fetched;
+    buf_init(&f->packed, ENGINE_REPLY_MAX + 4096);
+    gate_take(&g->gates[RATE_READ], clock_mono_ms());
+    g->requests++;
+    g->retries.requests++;
+    if (client_send(g->client, &f->call, &e) == 0)
+        return true;
+    gate_done(&g->gates[RATE_READ], false, clock_mono_ms(), engine_random());
+    fetch_free(f);
+    engine_stop(g, &e);
+    return false;
+}
+
+static struct fetch *new_fetch(enum fetch_kind kind, struct batch *b, uint32_t page)
+{
+    struct fetch *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        abort();
+    f->kind = kind;
+    f->batch = b;
+    f->page = page;
+    return f;
+}
+
+void fetcher_balance(struct engine *g)
+{
+    if (g->balance_busy || !may_read(g, g->balance_not_before_ms))
+        return;
+    struct fetch *f = new_fetch(FETCH_BALANCE, NULL, 0);
+    g->setup.operation->provider->build_balance(&f->call.request);
+    g->balance_busy = start(g, f);
+}
+
+void fetcher_poll(struct engine *g, struct batch *b, const struct batch_need *need)
+{
+    if (!may_read(g, need->not_before_ms))
+        return;
+    struct fetch *f = new_fetch(FETCH_POLL, b, 0);
+    g->setup.operation->build_poll(&f->call.request, b->vendor_id);
+    b->polls++;
+    b->busy = start(g, f);
+}
+
+bool fetcher_page(struct engine *g, struct batch *b, const struct batch_need *need)
+{
+    if (!may_read(g, need->not_before_ms))
+        return false;
+    struct fetch *f = new_fetch(FETCH_PAGE, b, need->page);
+    g->setup.operation->build_page(&f->call.request, b->vendor_id, need->page);
+    batch_page_busy(b, need->page);
+    if (start(g, f))
+        return true;
+    batch_page_again(b, need->page);
+    return false;
+}
+
+void fetcher_end(struct engine *g, struct batch *b)
+{
+    if (b->unmatched > 0 || b->repeated > 0)
+        log_write(LOG_WARN, "run", "batch %u: %u rows belong to none of its records, %u came twice",
+                  b->id, b->unmatched, b->repeated);
+    scatter_conclude(g, b, OUTCOME_FAILED,
+                     b->vendor_failed ? "the vendor says that the batch failed, and gives no row"
+                                      : "the vendor's results have no row for it",
+                     BATCH_DONE);
+}

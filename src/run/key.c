@@ -1,0 +1,89 @@
+/* API keys. */
+#include "run/key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "wire/digest.h"
+#include "wire/http.h"
+
+static int check(const char *from, char *key, struct error *e)
+{
+    struct slice trimmed = slice_trim(slice_of(key));
+    memmove(key, trimmed.data, trimmed.len);
+    key[trimmed.len] = '\0';
+    if (trimmed.len == 0)
+        return error_set(e, ERR_CONFIG, "%s holds no key", from);
+    if (!http_header_valid(slice_of(key)))
+        return error_set(e, ERR_CONFIG, "%s holds characters that no key has", from);
+    return 0;
+}
+
+static int read_file(const char *path, char **key, struct error *e)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return error_errno(e, ERR_CONFIG, errno, "the key file %s", path);
+    char *text = calloc(1, KEY_MAX + 1);
+    ssize_t n = -1;
+    int rc = 0;
+    if (text == NULL)
+        abort();
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        rc = error_set(e, ERR_CONFIG, "the key file %s is no plain file", path);
+    else if ((st.st_mode & 077) != 0 || st.st_uid != geteuid())
+        rc = error_set(e, ERR_CONFIG,
+                       "the key file %s can be read by others or belongs to someone else: chmod 600"
+                       " it", path);
+    else if ((n = read(fd, text, KEY_MAX)) < 0)
+        rc = error_errno(e, ERR_CONFIG, errno, "the key file %s", path);
+    close(fd);
+    if (rc == 0)
+        rc = check(path, text, e);
+    if (rc == 0)
+        *key = text;
+    else
+        key_free(text);
+    return rc;
+}
+
+int key_load(const struct provider *p, const char *file, char **key, struct error *e)
+{
+    char file_variable[64];
+    snprintf(file_variable, sizeof file_variable, "%s_FILE", p->key_env);
+    const char *value = getenv(p->key_env), *path = getenv(file_variable);
+    *key = NULL;
+    if (file != NULL)
+        return read_file(file, key, e);
+    if (value != NULL && *value != '\0') {
+        *key = calloc(1, strlen(value) + 1);
+        if (*key == NULL)
+            abort();
+        memcpy(*key, value, strlen(value));
+        int rc = check(p->key_env, *key, e);
+        if (rc != 0) {
+            key_free(*key);
+            *key = NULL;
+        }
+        return rc;
+    }
+    if (path != NULL && *path != '\0')
+        return read_file(path, key, e);
+    return error_set(e, ERR_CONFIG,
+                     "no key for %s: put it into a file of mode 0600 and name that with --key-file, or"
+                     " set %s or %s; or try --sandbox, which needs none",
+                     p->title, p->key_env, file_variable);
+}
+
+void key_free(char *key)
+{
+    if (key != NULL)
+        digest_wipe(key, strlen(key));
+    free(key);
+}

@@ -1,0 +1,271 @@
+/* What the ledger knows about the run, at the start of a process: shards, identities, batches with their items and answers, pages that are
+ * stored. What is not there (which records wait, what a shard waits for) is derived.
+ *
+ * A batch found SENDING becomes IN_DOUBT, durably, before anything else happens.
+ *
+ * On the loop's thread, before the commit thread has the ledger. */
+#include "run/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+struct loading {
+    struct engine *engine;
+    struct bits *waiting; /* by shard: asked, less the items of batches that hold theirs */
+    struct batch **open;  /* by id: batches that have not ended; else NULL */
+    bool *holds;          /* by id */
+    uint32_t ids;
+    struct batch *batch;  /* whose answers are read */
+    uint32_t shard;       /* of which they are read */
+    uint32_t last_page_rows;
+};
+
+static int load_shard(void *arg, const struct list_shard *place, struct error *e)
+{
+    struct loading *load = arg;
+    struct engine *g = load->engine;
+    if (place->number != g->shard_count)
+        return error_set(e, ERR_DATA, "the ledger lacks shard %u", g->shard_count);
+    if (!planner_add_shard(g, place, 0))
+        return error_set(e, ERR_INTERNAL, "no memory for the shards of the list");
+    g->shards[place->number].planned = true;
+    g->records += place->records;
+    return 0;
+}
+
+static int load_entry(void *arg, uint32_t shard, struct slice identities, struct slice firsts,
+                      struct error *e)
+{
+    struct loading *load = arg;
+    struct engine *g = load->engine;
+    uint32_t records = g->shards[shard].place.records;
+    if (identities.len != records * sizeof(struct identity) || firsts.len != records * 4)
+        return error_set(e, ERR_DATA, "the ledger's entry of shard %u is damaged", shard);
+    for (uint32_t i = 0; i < records; i++) {
+        uint32_t first, record = (uint32_t)g->shards[shard].place.first_record + i;
+        struct identity id;
+        memcpy(&first, firsts.data + i * 4, 4);
+        memcpy(&id, identities.data + i * sizeof id, sizeof id);
+        if (first == 0)
+            continue;
+        g->valid++;
+        if (first != record) {
+            g->duplicates++;
+            continue;
+        }
+        bits_set(&load->waiting[shard], i);
+        if (dedupe_add(g->dedupe, id, record) != record)
+            return error_set(e, ERR_DATA, "the ledger has the identity of record %u twice", record);
+    }
+    return 0;
+}
+
+static int load_batch(void *arg, const struct ledger_batch *row, struct error *e)
+{
+    struct loading *load = arg;
+    struct engine *g = load->engine;
+    struct batch *b = batch_create(row->id, row->step);
+    if (b == NULL)
+        return error_set(e, ERR_INTERNAL, "no memory for the batches");
+    int rc = shape_batch(b, row, e);
+    if (rc != 0) {
+        batch_destroy(b);
+        return rc;
+    }
+    if (row->id >= load->ids) {
+        uint32_t ids = row->id * 2 + 16;
+        load->open = realloc(load->open, ids * sizeof *load->open);
+        load->holds = realloc(load->holds, ids * sizeof *load->holds);
+        if (load->open == NULL || load->holds == NULL)
+            abort();
+        memset(load->open + load->ids, 0, (ids - load->ids) * sizeof *load->open);
+        memset(load->holds + load->ids, 0, (ids - load->ids) * sizeof *load->holds);
+        load->ids = ids;
+    }
+    load->holds[row->id] = batch_holds(b->state);
+    if (row->id > g->batch_last_id)
+        g->batch_last_id = row->id;
+    if (batch_live(b->state) || b->state == BATCH_IN_DOUBT) {
+        load->open[row->id] = b;
+        if (!planner_keep(g, b))
+            return error_set(e, ERR_INTERNAL, "no memory for the batches");
+        return 0;
+    }
+    g->batches_done++;
+    if (b->credits > 0)
+        g->spent += b->credits;
+    batch_destroy(b);
+    return 0;
+}
+
+static int load_slice(void *arg, uint32_t batch, uint32_t shard, const struct bits *members,
+                      struct error *e)
+{
+    struct loading *load = arg;
+    if (batch >= load->ids || shard >= load->engine->shard_count)
+        return error_set(e, ERR_DATA, "the ledger has items of batch %u in shard %u, which it does"
+                         " not know", batch, shard);
+    if (!load->holds[batch])
+        return 0;
+    for (unsigned i = 0; i < BITS_WORDS; i++)
+        load->waiting[shard].word[i] &= ~members->word[i];
+    if (load->open[batch] != NULL && !batch_add(load->open[batch], shard, members))
+        return error_set(e, ERR_INTERNAL, "no memory for the items of batch %u", batch);
+    return 0;
+}
+
+/* Which items of the open batch have their answer, and how many rows its last page gave. */
+static int load_answers(void *arg, unsigned step, uint32_t batch, uint32_t page,
+                        struct slice answers, struct error *e)
+{
+    struct loading *load = arg;
+    struct batch *b = load->batch;
+    struct answer answer;
+    unsigned index;
+    int more;
+    (void)step;
+    if (batch != b->id)
+        return 0;
+    while ((more = answer_decode(&answers, &index, &answer)) == 1) {
+        if (batch_match(b, load->shard, index) == MATCH_FOREIGN)
+            return error_set(e, ERR_DATA, "the ledger has an answer of batch %u for a record that"
+                             " is none of its items", batch);
+        load->last_page_rows += page > 0 && page == b->page_count;
+        batch_answer(b, load->shard, index);
+    }
+    if (more < 0)
+        return error_set(e, ERR_DATA, "the ledger's answers of batch %u are damaged", batch);
+    return 0;
+}
+
+/* Pages that are stored; those whose answers are not in place yet are parsed again. */
+static int load_reply(void *arg, const struct ledger_reply_row *r, struct error *e)
+{
+    struct loading *load = arg;
+    struct batch *b = load->batch;
+    if (r->kind != LEDGER_PAGE)
+        return 0;
+    if (r->page == 0 || r->page > b->items / b->page_rows + 2)
+        return error_set(e, ERR_DATA, "the ledger has page %u of batch %u, which has %u items",
+                         r->page, b->id, b->items);
+    while (b->page_count < r->page)
+        if (!batch_pages_more(b))
+            return error_set(e, ERR_INTERNAL, "no memory for the pages of batch %u", b->id);
+    if (r->scattered) {
+        b->pages[r->page - 1] = PAGE_DONE;
+        b->pages_done++;
+        return 0;
+    }
+    struct buf body;
+    buf_init(&body, ENGINE_REPLY_MAX);
+    int rc = frame_unpack(r->zstd, ENGINE_REPLY_MAX, &body, e);
+    if (rc != 0) {
+        buf_deinit(&body);
+        return error_prefix(e, "page %u of batch %u", r->page, b->id);
+    }
+    batch_page_stored(b, r->page);
+    scatter_page(load->engine, b, r->page, &body);
+    return 0;
+}
+
+static int load_open_batch(struct loading *load, struct batch *b, struct error *e)
+{
+    struct engine *g = load->engine;
+    int rc = 0;
+    load->batch = b;
+    load->last_page_rows = 0;
+    b->waited_ms = clock_mono_ms();
+    if (b->state == BATCH_FETCHING) {
+        if (!batch_pages_begin(b, b->vendor_items, g->setup.operation->page_rows))
+            return error_set(e, ERR_INTERNAL, "no memory for the pages of batch %u", b->id);
+        rc = ledger_each_reply(g->ledger, b->id, true, load_reply, load, e);
+    }
+    if (b->state != BATCH_FETCHING && b->state != BATCH_IN_DOUBT)
+        return rc;
+    for (uint32_t i = 0; rc == 0 && i < b->slice_count; i++) {
+        load->shard = b->slices[i].shard;
+        rc = ledger_each_answers(g->ledger, load->shard, load_answers, load, e);
+    }
+    if (b->page_count > 0 && b->pages[b->page_count - 1] == PAGE_DONE)
+        b->last_rows = load->last_page_rows;
+    b->settled = b->state == BATCH_IN_DOUBT && b->answered == b->items;
+    return rc;
+}
+
+/* What was being sent when the last process died may be anywhere. */
+static int doubt_interrupted(struct engine *g, struct error *e)
+{
+    int rc = ledger_begin(g->ledger, e);
+    for (unsigned i = 0; rc == 0 && i < g->batch_count; i++) {
+        struct batch *b = g->batches[i];
+        struct ledger_batch row;
+        if (b->state != BATCH_SENDING)
+            continue;
+        batch_move(b, BATCH_IN_DOUBT);
+        snprintf(b->note, sizeof b->note, "the process ended while it was being submitted");
+        shape_row(b, &row);
+        rc = ledger_put_batch(g->ledger, &row, e);
+        if (rc == 0)
+            rc = ledger_end_attempt(g->ledger, b->id, b->attempt, "in-doubt", b->note,
+                                    clock_wall_ms(), e);
+    }
+    return rc != 0 ? rc : ledger_commit(g->ledger, e);
+}
+
+/* Records that wait go to the batcher; what a shard waits for is what waits and what open batches owe it. */
+static int place_records(struct loading *load, struct error *e)
+{
+    struct engine *g = load->engine;
+    int64_t now = clock_mono_ms();
+    for (uint32_t s = 0; s < g->shard_count; s++) {
+        g->shards[s].open += bits_count(&load->waiting[s]);
+        if (!batcher_add(&g->batcher, s, &load->waiting[s], now))
+            return error_set(e, ERR_INTERNAL, "no memory for the records that wait");
+    }
+    for (unsigned i = 0; i < g->batch_count; i++) {
+        const struct batch *b = g->batches[i];
+        for (uint32_t k = 0; k < b->slice_count; k++)
+            g->shards[b->slices[k].shard].open +=
+                bits_count(&b->slices[k].members) - bits_count(&b->slices[k].answered);
+    }
+    g->answered = g->records;
+    for (uint32_t s = 0; s < g->shard_count; s++)
+        g->answered -= g->shards[s].open;
+    g->answered_before = g->answered;
+    if (g->list_whole)
+        batcher_close(&g->batcher);
+    return 0;
+}
+
+int load_run(struct engine *g, struct error *e)
+{
+    struct loading load = {.engine = g};
+    int64_t whole = 0;
+    int rc = ledger_each_shard(g->ledger, load_shard, &load, e);
+    if (rc == 0) {
+        load.waiting = calloc(g->shard_count + 1, sizeof *load.waiting);
+        if (load.waiting == NULL)
+            abort();
+        rc = ledger_each_entry(g->ledger, 0, 0, UINT32_MAX, load_entry, &load, e);
+    }
+    if (rc == 0)
+        rc = ledger_each_batch(g->ledger, load_batch, &load, e);
+    if (rc == 0)
+        rc = ledger_each_slice(g->ledger, 0, load_slice, &load, e);
+    if (rc == 0)
+        rc = doubt_interrupted(g, e);
+    for (unsigned i = 0; rc == 0 && i < g->batch_count; i++)
+        rc = load_open_batch(&load, g->batches[i], e);
+    if (rc == 0 && (rc = ledger_get_i64(g->ledger, LEDGER_KEY_WHOLE, &whole, e)) >= 0) {
+        g->list_whole = whole == 1;
+        rc = place_records(&load, e);
+    }
+    free(load.waiting);
+    free(load.open);
+    free(load.holds);
+    return rc;
+}

@@ -1,0 +1,550 @@
+/* Submissions: the body, the arming, the send, and what its end means.
+ *
+ * Happy path: the body is built into a file of the run directory while it is hashed; gates, credits and disk allow it; the ledger gets
+ * SENDING with attempt, hash and the most it can cost (durable: commit); only then the request is started; the reply and ACCEPTED with the
+ * vendor's id are one transaction; the body file goes.
+ *
+ * Failure modes, by the provider's classification of how the request ended:
+ *   surely not applied          -> PREPARED again (waits), or SPLIT into smaller batches, or the provider is stopped
+ *   may have been applied       -> IN_DOUBT; never sent again unless evidence or the user says so
+ *   dies between commit and end -> found SENDING at the next start: IN_DOUBT
+ *
+ * On the loop's thread; the body is built on the pool, which reads the engine's list, mapping and a copy of the places it needs. */
+#include "run/engine.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "run/question.h"
+#include "wire/digest.h"
+
+#define BODY_BLOCK       ((size_t)1 << 20)
+#define UNREACHABLE_MAX  8
+#define SUBMIT_IDLE_MS   60000
+#define SUBMIT_REPLY_MAX ((size_t)1 << 20)
+
+static void body_path(const struct engine *g, uint32_t batch, char *path, size_t size)
+{
+    snprintf(path, size, "%s/body.%u", g->dir, batch);
+}
+
+void sender_sweep(struct engine *g)
+{
+    DIR *dir = opendir(g->dir);
+    if (dir == NULL)
+        return;
+    for (struct dirent *d; (d = readdir(dir)) != NULL;)
+        if (strncmp(d->d_name, "body.", 5) == 0)
+            unlinkat(dirfd(dir), d->d_name, 0);
+    closedir(dir);
+}
+
+static void drop_body(struct engine *g, struct batch *b)
+{
+    char path[4096];
+    body_path(g, b->id, path, sizeof path);
+    unlink(path);
+    b->body_ready = false;
+}
+
+/* --- the body --- */
+
+struct body {
+    struct work work;
+    struct batch *batch;
+    char path[4096];
+    struct list_shard *places; /* of the batch's slices: the engine's own may move meanwhile */
+    char sha256[DIGEST_HEX_LEN + 1];
+    uint64_t bytes;
+    struct { /* the pool's */
+        struct question question;
+        struct buf block;
+        struct digest *digest;
+        const struct bits *members;
+        uint64_t first_record; /* of the shard */
+        uint32_t items;
+        int fd;
+    } pool;
+};
+
+static int body_flush(struct body *w, struct error *e)
+{
+    struct slice block = buf_slice(&w->pool.block);
+    if (w->pool.block.failed)
+        return error_set(e, ERR_INTERNAL, "a request item is longer than %zu bytes", BODY_BLOCK);
+    digest_add(w->pool.digest, block);
+    w->bytes += block.len;
+    int rc = file_write(w->pool.fd, block.data, block.len, e);
+    buf_reset(&w->pool.block);
+    return rc;
+}
+
+static int body_row(void *arg, const struct list_row *row, struct error *e)
+{
+    struct body *w = arg;
+    const struct operation *op = w->pool.question.operation;
+    const char *reason;
+    if (!bits_test(w->pool.members, (unsigned)(row->record - w->pool.first_record)))
+        return 0;
+    if (!question_check(&w->pool.question, row, &reason))
+        return error_set(e, ERR_INTERNAL, "record %llu was valid when it was planned and is not now: %s",
+                         (unsigned long long)row->record, reason);
+    op->body_item(&w->pool.block, &w->pool.question.record, w->pool.items++ == 0);
+    return w->pool.block.len >= BODY_BLOCK / 2 ? body_flush(w, e) : 0;
+}
+
+static int body_build(struct body *w, struct error *e)
+{
+    const struct engine *g = w->work.engine;
+    const struct operation *op = g->setup.operation;
+    int rc = 0;
+    unlink(w->path);
+    w->pool.fd = file_create(w->path, true, e);
+    if (w->pool.fd < 0)
+        return e->code == ERR_CANTCREATE ? (e->code = ERR_IO) : e->code;
+    op->body_begin(&w->pool.block);
+    for (uint32_t i = 0; rc == 0 && i < w->batch->slice_count; i++) {
+        w->pool.members = &w->batch->slices[i].members;
+        w->pool.first_record = w->places[i].first_record;
+        rc = list_read(g->list, &w->places[i], body_row, w, e);
+    }
+    op->body_end(&w->pool.block);
+    if (rc == 0)
+        rc = body_flush(w, e);
+    if (rc == 0 && w->pool.items != w->batch->items)
+        rc = error_set(e, ERR_INTERNAL, "batch %u has %u items and its body %u", w->batch->id,
+                       w->batch->items, w->pool.items);
+    close(w->pool.fd);
+    return rc;
+}
+
+static void body_run(struct work *work)
+{
+    struct body *w = (struct body *)work;
+    const struct engine *g = work->engine;
+    uint8_t sum[DIGEST_LEN];
+    question_init(&w->pool.question, g->setup.operation, &g->mapping);
+    buf_init(&w->pool.block, BODY_BLOCK);
+    w->pool.digest = digest_create();
+    if (w->pool.digest == NULL)
+        abort();
+    if (body_build(w, &work->error) != 0)
+        error_prefix(&work->error, "the body of batch %u", w->batch->id);
+    digest_finish(w->pool.digest, sum);
+    digest_hex(sum, sizeof sum, w->sha256);
+    question_deinit(&w->pool.question);
+    buf_deinit(&w->pool.block);
+}
+
+static void body_done(struct work *work)
+{
+    struct body *w = (struct body *)work;
+    struct batch *b = w->batch;
+    if (work->error.code != 0) {
+        engine_stop(work->engine, &work->error);
+    } else {
+        memcpy(b->body_sha256, w->sha256, sizeof b->body_sha256);
+        b->body_bytes = w->bytes;
+        b->body_ready = true;
+        b->busy = false;
+    }
+    free(w->places);
+    free(w);
+}
+
+static void build_body(struct engine *g, struct batch *b)
+{
+    struct body *w = calloc(1, sizeof *w);
+    if (w == NULL || (w->places = calloc(b->slice_count, sizeof *w->places)) == NULL)
+        abort();
+    w->batch = b;
+    body_path(g, b->id, w->path, sizeof w->path);
+    for (uint32_t i = 0; i < b->slice_count; i++)
+        w->places[i] = g->shards[b->slices[i].shard].place;
+    w->work.run = body_run;
+    w->work.done = body_done;
+    b->busy = true;
+    engine_work(g, &w->work);
+}
+
+/* --- the submission --- */
+
+struct submission {
+    struct client_call call;
+    struct commit_op op;
+    struct engine *engine;
+    struct batch *batch;
+    struct submission *next;
+    const char *end;  /* for the attempt's row: accepted, not-sent, refused, in-doubt */
+    long status;
+    uint64_t raw_bytes;
+    struct buf packed; /* the reply, to be kept when accepted */
+    /* What becomes of the batch once its end is durable. */
+    enum { NEXT_NONE, NEXT_HALVE, NEXT_BALANCE, NEXT_FAIL } next_step;
+};
+
+static void submission_free(struct submission *s)
+{
+    struct engine *g = s->engine;
+    struct submission **at = &g->submissions;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    if (s->call.body_fd >= 0)
+        close(s->call.body_fd);
+    buf_deinit(&s->packed);
+    free(s);
+}
+
+void sender_cancel(struct engine *g)
+{
+    for (struct submission *s = g->submissions; s != NULL; s = s->next)
+        if (s->call.transfer != NULL)
+            client_cancel(g->client, &s->call);
+}
+
+static int apply_end(struct commit_op *op, struct ledger *l, struct error *e)
+{
+    struct submission *s = queue_owner(op, struct submission, op);
+    struct ledger_batch row;
+    shape_row(s->batch, &row);
+    int rc = ledger_put_batch(l, &row, e);
+    if (rc == 0)
+        rc = ledger_end_attempt(l, row.id, row.attempt, s->end, row.note, clock_wall_ms(), e);
+    if (rc == 0 && s->packed.len > 0)
+        rc = ledger_add_reply(l, row.id, LEDGER_SUBMIT, 0, s->status, s->raw_bytes,
+                              buf_slice(&s->packed), e);
+    return rc;
+}
+
+static void end_is_durable(struct commit_op *op, const struct error *e)
+{
+    struct submission *s = queue_owner(op, struct submission, op);
+    struct engine *g = s->engine;
+    struct batch *b = s->batch;
+    if (engine_committed(g, e)) {
+        char why[sizeof b->note];
+        memcpy(why, b->note, sizeof why);
+        b->busy = false;
+        if (b->state != BATCH_PREPARED)
+            drop_body(g, b);
+        if (s->next_step == NEXT_HALVE) {
+            drop_body(g, b);
+            planner_halve(g, b, why);
+        } else if (s->next_step == NEXT_BALANCE) {
+            g->balance = -1;
+            drop_body(g, b);
+            planner_release(g, b, why);
+        } else if (s->next_step == NEXT_FAIL) {
+            drop_body(g, b);
+            scatter_conclude(g, b, OUTCOME_FAILED, why, BATCH_FAILED);
+        }
+    }
+    submission_free(s);
+}
+
+static void keep_reply(struct submission *s, const struct http_reply *reply)
+{
+    struct error e = {0};
+    s->status = reply->status;
+    s->raw_bytes = reply->body.len;
+    if (reply->body.len > 0 && frame_pack(buf_slice(&reply->body), &s->packed, &e) != 0)
+        buf_reset(&s->packed); /* only without memory; the id in the batch's row is what counts */
+}
+
+static void is_accepted(struct engine *g, struct submission *s, const struct submit_reply *said,
+                     const struct http_reply *reply)
+{
+    struct batch *b = s->batch;
+    s->end = "accepted";
+    keep_reply(s, reply);
+    batch_move(b, BATCH_ACCEPTED);
+    memcpy(b->vendor_id, said->id, sizeof b->vendor_id);
+    b->vendor_items = said->items;
+    b->accepted_ms = clock_wall_ms();
+    b->waited_ms = clock_mono_ms();
+    b->not_before_ms = b->waited_ms + g->setup.operation->poll_first_ms;
+    b->note[0] = '\0';
+    g->unreachable = 0;
+    g->short_of_credits = 0;
+    if (said->reserved > b->cost_max)
+        b->cost_max = said->reserved;
+    if (said->price >= 0 && said->price != g->price) {
+        log_write(LOG_WARN, "run", "%s charges %lld credits an item, not %lld; counting with that",
+                  g->setup.operation->provider->title, (long long)said->price,
+                  (long long)g->price);
+        g->price = said->price;
+    }
+    if (said->balance >= 0)
+        g->balance = said->balance;
+    log_write(LOG_INFO, "run", "batch %u: %u items accepted as %s", b->id, b->items, b->vendor_id);
+}
+
+static void doubt(struct submission *s, const char *cause)
+{
+    s->end = "in-doubt";
+    batch_move(s->batch, BATCH_IN_DOUBT);
+    snprintf(s->batch->note, sizeof s->batch->note, "%s", cause);
+    log_write(LOG_WARN, "run", "batch %u (%u items, at most %lld credits) is in doubt: %s",
+              s->batch->id, s->batch->items, (long long)s->batch->cost_max, cause);
+}
+
+static void stop_for(struct engine *g, int code, const struct batch *b, const char *cause)
+{
+    engine_stopf(g, code, "%s refused batch %u: %s", g->setup.operation->provider->title, b->id,
+                 cause);
+}
+
+/* A refusal that may be an item's fault: halves tell, unless both halves are refused alike. */
+static void bad_items(struct engine *g, struct submission *s, const char *cause)
+{
+    struct batch *b = s->batch;
+    unsigned most = 4;
+    for (uint32_t n = g->setup.batch_items; n > 1; n /= 2)
+        most += 4;
+    if (b->items == 1) {
+        batch_move(b, BATCH_PREPARED);
+        b->credits = 0;
+        s->next_step = NEXT_FAIL;
+        return;
+    }
+    bool alike = b->parent != 0 && b->parent == g->refused_parent &&
+                 strncmp(cause, g->refused_cause, 100) == 0;
+    if (alike || g->splits >= most) {
+        batch_move(b, BATCH_PREPARED);
+        stop_for(g, ERR_UNAVAILABLE, b, cause);
+        return;
+    }
+    g->splits++;
+    g->refused_parent = b->parent;
+    snprintf(g->refused_cause, sizeof g->refused_cause, "%.100s", cause);
+    batch_move(b, BATCH_PREPARED);
+    s->next_step = NEXT_HALVE;
+}
+
+static void not_applied(struct engine *g, struct submission *s, enum reply_class class,
+                        const struct http_reply *reply, const struct problem *problem,
+                        const char *cause)
+{
+    struct batch *b = s->batch;
+    int64_t now = clock_mono_ms();
+    s->end = "refused";
+    snprintf(b->note, sizeof b->note, "%s", cause);
+    if (class == REPLY_BAD_ITEMS) {
+        bad_items(g, s, cause);
+        return;
+    }
+    batch_move(b, BATCH_PREPARED);
+    if (class == REPLY_RETRY) {
+        s->end = "not-sent";
+        b->not_before_ms = now + backoff_pause_ms(++g->unreachable, engine_random());
+        if (g->unreachable > UNREACHABLE_MAX)
+            engine_stopf(g, ERR_UNAVAILABLE, "%s cannot be reached: %s",
+                         g->setup.operation->provider->title, cause);
+    } else if (class == REPLY_THROTTLED) {
+        int64_t pause = reply->hints.retry_after_ms >= 0 ? reply->hints.retry_after_ms
+                                                         : problem->retry_after_ms;
+        g->throttled++;
+        if (pause < 0)
+            pause = backoff_pause_ms(2, engine_random());
+        gate_pause(&g->gates[RATE_SUBMIT], now + pause);
+    } else if (class == REPLY_TOO_LARGE && b->items > 1) {
+        g->items_cap = (b->items + 1) / 2;
+        s->next_step = NEXT_HALVE;
+    } else if (class == REPLY_NO_CREDITS) {
+        s->next_step = NEXT_BALANCE;
+        if (++g->short_of_credits > 2)
+            engine_stopf(g, ERR_STOPPED, "out of credits: %s", cause);
+    } else if (class == REPLY_REFUSED) {
+        stop_for(g, ERR_REFUSED, b, cause);
+    } else {
+        stop_for(g, ERR_UNAVAILABLE, b, cause);
+    }
+}
+
+/* How the request ended, in one sentence. */
+static void describe(const struct http_reply *reply, const struct problem *problem, char *out,
+                     size_t size)
+{
+    if (reply->end == HTTP_REPLY && problem->text[0] != '\0')
+        snprintf(out, size, "HTTP %ld: %.200s", reply->status, problem->text);
+    else if (reply->end == HTTP_REPLY)
+        snprintf(out, size, "HTTP %ld", reply->status);
+    else
+        snprintf(out, size, "%s",
+                 reply->problem[0] != '\0' ? reply->problem : "the request was given up");
+}
+
+static void on_submitted(struct client_call *call, struct http_reply *reply)
+{
+    struct submission *s = (struct submission *)call;
+    struct engine *g = s->engine;
+    const struct operation *op = g->setup.operation;
+    struct json *j = json_create(ENGINE_JSON_DEPTH);
+    struct json_value root;
+    struct error e = {0};
+    struct problem problem = {.retry_after_ms = -1};
+    struct submit_reply said = {.items = -1, .reserved = -1, .price = -1, .balance = -1};
+    char cause[256];
+    if (j == NULL)
+        abort();
+    bool whole = reply->end == HTTP_REPLY && json_parse(j, buf_slice(&reply->body), &root, &e) == 0;
+    if (reply->end == HTTP_REPLY && reply->status >= 300)
+        problem_parse(&problem, j, buf_slice(&reply->body));
+    enum reply_class class = op->classify(reply, true, whole, &problem);
+    describe(reply, &problem, cause, sizeof cause);
+    gate_done(&g->gates[RATE_SUBMIT], class != REPLY_DOUBT && class != REPLY_RETRY, clock_mono_ms(),
+              engine_random());
+    if (class == REPLY_OK && op->parse_submit(root, &said, &e) == 0) {
+        is_accepted(g, s, &said, reply);
+    } else if (class == REPLY_OK || class == REPLY_DOUBT) {
+        g->failures++;
+        if (reply->end == HTTP_REPLY && reply->status < 300)
+            snprintf(cause, sizeof cause, "HTTP %ld with a reply that cannot be used: %.150s",
+                     reply->status, e.message);
+        doubt(s, cause);
+    } else {
+        g->failures += class != REPLY_THROTTLED;
+        not_applied(g, s, class, reply, &problem, cause);
+    }
+    json_destroy(j);
+    s->call.transfer = NULL;
+    s->op.apply = apply_end;
+    s->op.done = end_is_durable;
+    engine_commit(g, &s->op);
+}
+
+/* The arming is durable: now the first byte may leave. */
+static void armed(struct commit_op *op, const struct error *e)
+{
+    struct submission *s = queue_owner(op, struct submission, op);
+    struct engine *g = s->engine;
+    struct error cannot = {0};
+    if (!engine_committed(g, e)) {
+        submission_free(s);
+        return;
+    }
+    g->requests++;
+    g->retries.requests++;
+    if (client_send(g->client, &s->call, &cannot) == 0)
+        return;
+    /* It could not even be started: surely not applied. */
+    batch_move(s->batch, BATCH_PREPARED);
+    gate_done(&g->gates[RATE_SUBMIT], false, clock_mono_ms(), engine_random());
+    snprintf(s->batch->note, sizeof s->batch->note, "%.200s", cannot.message);
+    s->end = "not-sent";
+    s->op.apply = apply_end;
+    s->op.done = end_is_durable;
+    engine_commit(g, &s->op);
+    engine_stop(g, &cannot);
+}
+
+static int apply_arm(struct commit_op *op, struct ledger *l, struct error *e)
+{
+    struct submission *s = queue_owner(op, struct submission, op);
+    struct ledger_batch row;
+    shape_row(s->batch, &row);
+    int rc = ledger_put_batch(l, &row, e);
+    return rc != 0 ? rc : ledger_add_attempt(l, &row, e);
+}
+
+static void arm(struct engine *g, struct batch *b, int fd)
+{
+    const struct operation *op = g->setup.operation;
+    struct submission *s = calloc(1, sizeof *s);
+    uint8_t token[16];
+    if (s == NULL)
+        abort();
+    s->engine = g;
+    s->batch = b;
+    s->next = g->submissions;
+    g->submissions = s;
+    buf_init(&s->packed, SUBMIT_REPLY_MAX + 4096);
+    op->build_submit(&s->call.request);
+    s->call.request.has_body = true;
+    s->call.request.body_len = b->body_bytes;
+    s->call.base_url = g->base_url;
+    s->call.key_header = op->provider->key_header;
+    s->call.key = g->key;
+    s->call.body_fd = fd;
+    s->call.paid = true;
+    s->call.timeout_ms = g->setup.timeout_ms;
+    s->call.idle_timeout_ms = SUBMIT_IDLE_MS;
+    s->call.reply_max = SUBMIT_REPLY_MAX;
+    s->call.done = on_submitted;
+    gate_take(&g->gates[RATE_SUBMIT], clock_mono_ms());
+    digest_random(token, sizeof token);
+    digest_hex(token, sizeof token, b->token);
+    b->attempt++;
+    b->cost_max = (int64_t)b->items * g->price;
+    b->armed_ms = clock_wall_ms();
+    b->busy = true;
+    b->note[0] = '\0';
+    batch_move(b, BATCH_SENDING);
+    if (g->balance >= 0)
+        g->balance -= b->cost_max < g->balance ? b->cost_max : g->balance;
+    g->balance_fresh = false;
+    s->op.apply = apply_arm;
+    s->op.done = armed;
+    engine_commit(g, &s->op);
+}
+
+/* No paid request without room for the worst that its replies can take. */
+static bool disk_allows(struct engine *g, const struct batch *b)
+{
+    uint64_t worst = (uint64_t)b->items * g->setup.operation->answer_bytes_max;
+    uint64_t space = file_space(g->dir);
+    if (space >= worst + ENGINE_DISK_RESERVE)
+        return true;
+    engine_stopf(g, ERR_IO,
+                 "the disk of %s has %llu MB left and the replies to batch %u may take %llu MB;"
+                 " nothing was sent: make room, or use --batch-size",
+                 g->dir, (unsigned long long)(space >> 20), b->id,
+                 (unsigned long long)((worst + ENGINE_DISK_RESERVE) >> 20));
+    return false;
+}
+
+void sender_pump(struct engine *g, struct batch *b, const struct batch_need *need)
+{
+    int64_t now = clock_mono_ms();
+    const char *why;
+    if (g->stopping)
+        return;
+    if (b->items > planner_most(g, b, &why)) {
+        /* Limits were lowered since it was cut, or the balance was spent elsewhere. */
+        drop_body(g, b);
+        planner_release(g, b, "the limits are lower than when it was cut");
+        return;
+    }
+    if (need->want == BATCH_WANTS_BODY) {
+        if (disk_allows(g, b))
+            build_body(g, b);
+        return;
+    }
+    int64_t at = gate_ready(&g->gates[RATE_SUBMIT], now);
+    if (at < need->not_before_ms)
+        at = need->not_before_ms;
+    if (at > now) {
+        engine_wait(g, at, "the rate of submissions");
+        return;
+    }
+    char path[4096];
+    struct error e = {0};
+    body_path(g, b->id, path, sizeof path);
+    int fd = file_open_read(path, &e);
+    if (fd < 0) {
+        engine_stop(g, &e);
+        return;
+    }
+    if (disk_allows(g, b))
+        arm(g, b, fd);
+    else
+        close(fd);
+}

@@ -1,0 +1,571 @@
+/* A run from start to end: new, continued, or finished already.
+ *
+ * What is checked before anything is spent: settings, the list, the mapping, the output's folder, the key. A fresh run directory in which nothing
+ * began is removed again when one of these fails.
+ *
+ * The end, in this order: every record has one outcome (checked) - OUT.partial is durable - rename - folder durable - the ledger says complete. If
+ * the process dies between the rename and that, the next start finds OUT as long as the ledger says and no OUT.partial, and only says so. */
+#include "run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "run/engine.h"
+#include "run/home.h"
+#include "run/key.h"
+#include "run/question.h"
+#include "run/totals.h"
+#include "sim/sim.h"
+
+#define SANDBOX_KEY     "sandbox"
+#define SANDBOX_BALANCE 100000000
+
+struct starting {
+    struct settings *settings;
+    struct home home;
+    struct engine engine;
+    struct list *list;
+    struct sim *sim;
+    char *output; /* where OUT is made; in the run directory when it goes to standard output */
+    bool stale;   /* the run directory was made for this process and nothing began in it */
+};
+
+/* Where OUT is made. */
+static char *output_path(const char *dir, const struct settings *s)
+{
+    char *path = strcmp(s->output, "-") == 0 ? file_join(dir, "output") : strdup(s->output);
+    if (path == NULL)
+        abort();
+    return path;
+}
+
+static char *default_dir(const struct settings *s)
+{
+    size_t len = strlen(s->output) + sizeof ".run";
+    char *dir = malloc(len);
+    if (dir == NULL)
+        abort();
+    snprintf(dir, len, "%s.run", s->output);
+    return dir;
+}
+
+/* Remove what a run that never began left in its directory. */
+static void discard(const char *dir)
+{
+    static const char *const names[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm", "list.zst",
+                                        "lock", "rejects.ndjson", "status.json"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *path = file_join(dir, names[i]);
+        unlink(path);
+        free(path);
+    }
+    rmdir(dir);
+}
+
+/* The list as a file, to tell later whether it is still the same: size and time of change; "-" for a pipe. */
+static void stamp_of(const struct settings *s, char *stamp, size_t size)
+{
+    struct stat st;
+    if (strcmp(s->list, "-") == 0 || stat(s->list, &st) != 0)
+        snprintf(stamp, size, "-");
+    else
+        snprintf(stamp, size, "%" PRIdMAX ":%" PRIdMAX ".%09ld", (intmax_t)st.st_size,
+                 (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+static int ignore_row(void *arg, const struct list_row *row, struct error *e)
+{
+    (void)arg, (void)row, (void)e;
+    return 0;
+}
+
+static int check_shard(void *arg, const struct list_shard *shard, struct error *e)
+{
+    return list_read(arg, shard, ignore_row, NULL, e);
+}
+
+/* Whether the list of a finished run is still the one it was made from. 1 yes, 0 no. */
+static int same_list(struct starting *s, struct error *e)
+{
+    struct buf stored;
+    struct mapping mapping;
+    struct list *list = NULL;
+    char stamp[64];
+    struct error changed = {0};
+    buf_init(&stored, sizeof stamp);
+    stamp_of(s->settings, stamp, sizeof stamp);
+    int rc = ledger_get(s->home.ledger, "source", &stored, e);
+    bool same = rc == 1 && slice_eq(buf_slice(&stored), slice_of(stamp));
+    buf_deinit(&stored);
+    if (rc < 0 || same)
+        return rc < 0 ? rc : 1;
+    struct stat st;
+    if (stat(s->settings->list, &st) != 0)
+        return 1; /* gone: its answers are here all the same */
+    rc = home_list(&s->home, s->settings, true, &list, &mapping, &changed);
+    if (rc != 0)
+        return 0;
+    same = !list_spooled(list) && list_source_bytes(list) == (uint64_t)st.st_size &&
+           ledger_each_shard(s->home.ledger, check_shard, list, &changed) == 0;
+    list_close(list);
+    return same;
+}
+
+static int store_stamp(struct starting *s, struct error *e)
+{
+    char stamp[64];
+    stamp_of(s->settings, stamp, sizeof stamp);
+    int rc = ledger_begin(s->home.ledger, e);
+    if (rc == 0)
+        rc = ledger_set(s->home.ledger, "source", slice_of(stamp), e);
+    return rc == 0 ? ledger_commit(s->home.ledger, e) : rc;
+}
+
+static int copy_to_stdout(const char *path, struct error *e)
+{
+    char block[1 << 16];
+    int fd = file_open_read(path, e), rc = fd < 0 ? fd : 0;
+    for (ssize_t n; rc == 0 && (n = read(fd, block, sizeof block)) != 0;) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            rc = error_errno(e, ERR_IO, errno, "%s", path);
+        else if (file_write(STDOUT_FILENO, block, (size_t)n, e) != 0)
+            rc = error_prefix(e, "standard output");
+    }
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+/* --- the sandbox --- */
+
+static int start_sandbox(struct starting *s, struct error *e)
+{
+    struct engine *g = &s->engine;
+    char *folder = file_join(s->home.dir, "sandbox");
+    struct sim_options options = {
+        .address = "127.0.0.1",
+        .key = SANDBOX_KEY,
+        .seed = 1,
+        .folder = folder,
+        .tier = g->setup.tier->name,
+        .balance = SANDBOX_BALANCE,
+        .found_percent = 70,
+        .queue_ms = 300,
+        .items_per_s = 20000,
+        .shuffle = true,
+    };
+    int rc = sim_start(&s->sim, &options, e);
+    free(folder);
+    if (rc != 0)
+        return error_prefix(e, "the sandbox");
+    snprintf(g->base_url, sizeof g->base_url, "http://127.0.0.1:%u", sim_port(s->sim));
+    g->key = strdup(SANDBOX_KEY);
+    return g->key != NULL ? 0 : error_set(e, ERR_INTERNAL, "no memory");
+}
+
+/* --- the engine's parts --- */
+
+static int set_gates(struct engine *g, struct error *e)
+{
+    const struct provider *p = g->setup.operation->provider;
+    gate_init(&g->gates[RATE_SUBMIT], g->setup.live_max);
+    gate_init(&g->gates[RATE_READ], p->reads_max);
+    for (unsigned i = 0; i < g->setup.limit_count; i++) {
+        const struct rate_limit *limit = &g->setup.limits[i];
+        if (!gate_add_window(&g->gates[limit->class], limit->count, limit->per_ms))
+            return error_set(e, ERR_INTERNAL, "no memory for the rate windows");
+    }
+    return 0;
+}
+
+static int make_engine(struct starting *s, struct error *e)
+{
+    struct engine *g = &s->engine;
+    struct settings *set = s->settings;
+    g->dir = s->home.dir;
+    g->settings = set;
+    g->output = s->output;
+    g->ledger = s->home.ledger;
+    g->price = g->setup.price;
+    g->balance = -1;
+    g->raw = set->raw == 1;
+    g->started_ms = clock_wall_ms();
+    g->dedupe = dedupe_create();
+    batcher_init(&g->batcher);
+    if (g->dedupe == NULL)
+        return error_set(e, ERR_INTERNAL, "no memory");
+    int64_t finish = 0;
+    int rc = ledger_get_i64(g->ledger, "finish", &finish, e);
+    g->finish = finish == 1;
+    if (rc >= 0)
+        rc = set_gates(g, e);
+    if (rc >= 0)
+        rc = home_list(&s->home, set, false, &s->list, &g->mapping, e);
+    if (rc == 0)
+        rc = home_render(set, s->list, g->setup.operation, &g->render, &g->packing, e);
+    g->list = s->list;
+    return rc < 0 ? rc : 0;
+}
+
+static void free_engine(struct starting *s)
+{
+    struct engine *g = &s->engine;
+    for (unsigned i = 0; i < g->batch_count; i++)
+        batch_destroy(g->batches[i]);
+    free(g->batches);
+    free(g->shards);
+    batcher_deinit(&g->batcher);
+    dedupe_destroy(g->dedupe);
+    gate_deinit(&g->gates[RATE_SUBMIT]);
+    gate_deinit(&g->gates[RATE_READ]);
+    key_free(g->key);
+    progress_destroy(g->progress);
+    list_close(s->list);
+    sim_stop(s->sim);
+}
+
+static void show_start(const struct engine *g, bool resumed)
+{
+    struct buf text;
+    if (g->settings->quiet == 1)
+        return;
+    buf_init(&text, 1 << 16);
+    mapping_print(&g->mapping, g->render.names, &text);
+    fprintf(stderr, "%s %s with %s%s\n  columns: %s\n  run directory: %s\n",
+            resumed ? "Continuing" : "Enriching", g->settings->list, g->settings->provider,
+            g->settings->sandbox == 1 ? " on the sandbox (no key, no network, no credits)" : "",
+            buf_text(&text), g->dir);
+    buf_deinit(&text);
+}
+
+static enum progress_mode progress_mode(const struct settings *s)
+{
+    static const char *const names[] = {"auto", "bar", "line", "json", "none"};
+    if (s->quiet == 1)
+        return PROGRESS_NONE;
+    for (int i = 0; s->progress != NULL && i < 5; i++)
+        if (strcmp(s->progress, names[i]) == 0)
+            return (enum progress_mode)i;
+    return PROGRESS_AUTO;
+}
+
+/* --- ends --- */
+
+static int write_report(const struct engine *g, const struct report *r, struct error *e)
+{
+    struct buf text;
+    char *path = file_join(g->dir, "report.json");
+    buf_init(&text, (size_t)1 << 20);
+    report_json(r, &text);
+    int rc = file_replace(path, buf_slice(&text), true, e);
+    buf_deinit(&text);
+    free(path);
+    return rc;
+}
+
+/* Every record has exactly one outcome. */
+static int check_conservation(const struct engine *g, struct error *e)
+{
+    uint64_t sum = 0;
+    for (int i = OUTCOME_FOUND; i < OUTCOME_COUNT; i++)
+        sum += g->outcomes[i];
+    if (sum == g->records)
+        return 0;
+    return error_set(e, ERR_INTERNAL, "%llu records have an outcome and the list has %llu; nothing"
+                     " is lost, please report this", (unsigned long long)sum,
+                     (unsigned long long)g->records);
+}
+
+static int exit_of(const struct engine *g)
+{
+    return g->outcomes[OUTCOME_FAILED] + g->outcomes[OUTCOME_NO_CREDITS] +
+                       g->outcomes[OUTCOME_IN_DOUBT] > 0
+               ? 1
+               : 0;
+}
+
+static void show_end(struct starting *s, int status, const char *problem)
+{
+    struct engine *g = &s->engine;
+    struct report r;
+    struct buf text;
+    struct error ignored = {0};
+    char advice[1200];
+    engine_report(g, &r);
+    r.state = g->complete ? "complete" : "stopped";
+    r.waiting = "";
+    r.problem = problem;
+    r.exit_status = status;
+    snprintf(advice, sizeof advice, "tranche %s %s",
+             g->complete && r.batches_in_doubt > 0 ? "resolve" : "resume", g->dir);
+    r.advice = g->complete && r.batches_in_doubt == 0 ? "" : advice;
+    progress_destroy(g->progress);
+    g->progress = NULL;
+    log_set_curtain(NULL, NULL, NULL);
+    engine_status(g, &r);
+    if (write_report(g, &r, &ignored) != 0)
+        log_write(LOG_WARN, "run", "report.json: %s", ignored.message);
+    if (g->settings->quiet == 1)
+        return;
+    buf_init(&text, 1 << 16);
+    report_summary(&r, &text);
+    fflush(stdout);
+    fputs(buf_text(&text), stderr);
+    buf_deinit(&text);
+}
+
+/* The engine's run, and its end. */
+static int carry_out(struct starting *s, struct error *e)
+{
+    struct engine *g = &s->engine;
+    bool resumed = !s->home.fresh;
+    show_start(g, resumed);
+    g->progress = progress_create(stderr, progress_mode(g->settings));
+    log_set_curtain(progress_lift, progress_drop, g->progress);
+    sender_sweep(g);
+    int64_t whole = 0;
+    int rc = ledger_get_i64(g->ledger, LEDGER_KEY_WHOLE, &whole, e);
+    if (rc >= 0)
+        rc = home_set_state(&s->home, false, 0, e);
+    if (rc == 0)
+        rc = engine_run(g, whole == 1 ? NULL : s->list, e);
+    if (g->abandoned) {
+        fprintf(stderr, "\ntranche: %s; nothing is lost: tranche resume %s\n", e->message, g->dir);
+        _exit(error_exit_status(e->code));
+    }
+    if (rc == 0)
+        rc = check_conservation(g, e);
+    if (rc == 0)
+        rc = home_set_state(&s->home, true, exit_of(g), e);
+    show_end(s, rc == 0 ? exit_of(g) : error_exit_status(rc), rc == 0 ? "" : e->message);
+    if (rc == 0 && strcmp(g->settings->output, "-") == 0)
+        rc = copy_to_stdout(s->output, e);
+    return rc != 0 ? error_exit_status(rc) : exit_of(g);
+}
+
+/* All was emitted and renamed when the last process died: only the ledger does not say so yet. 1 yes. */
+static int renamed_already(struct starting *s, struct error *e)
+{
+    uint64_t bytes;
+    uint32_t emitted, shards;
+    int64_t whole = 0;
+    struct totals totals;
+    struct stat st;
+    size_t len = strlen(s->output) + sizeof ".partial";
+    char *partial = malloc(len);
+    if (partial == NULL)
+        abort();
+    snprintf(partial, len, "%s.partial", s->output);
+    int rc = ledger_get_output(s->home.ledger, &bytes, &emitted, e);
+    if (rc >= 0)
+        rc = ledger_shard_count(s->home.ledger, &shards, e);
+    if (rc >= 0)
+        rc = ledger_get_i64(s->home.ledger, LEDGER_KEY_WHOLE, &whole, e);
+    bool renamed = rc >= 0 && whole == 1 && emitted == shards && bytes > 0 &&
+                   access(partial, F_OK) != 0 && stat(s->output, &st) == 0 &&
+                   (uint64_t)st.st_size == bytes;
+    free(partial);
+    if (!renamed)
+        return rc < 0 ? rc : 0;
+    rc = totals_load(&totals, s->home.ledger, e);
+    if (rc == 0)
+        rc = home_set_state(&s->home, true, totals_exit_status(&totals), e);
+    s->home.exit_status = totals_exit_status(&totals);
+    return rc < 0 ? rc : 1;
+}
+
+static int nothing_to_do(const struct starting *s)
+{
+    if (s->settings->quiet != 1)
+        fprintf(stderr, "Nothing to do: %s is finished, and %s is its output.\n", s->home.dir,
+                s->output);
+    return s->home.exit_status < 0 ? 0 : s->home.exit_status;
+}
+
+/* The run is there, locked and open: continue it or begin it. */
+static int proceed(struct starting *s, struct error *e)
+{
+    struct engine *g = &s->engine;
+    int rc = settings_resolve(s->settings, &g->setup, e);
+    if (rc == 0 && s->home.fresh)
+        rc = partial_probe(s->output, e);
+    if (rc == 0 && !s->home.fresh && (rc = renamed_already(s, e)) == 1)
+        return nothing_to_do(s);
+    if (rc == 0)
+        rc = make_engine(s, e);
+    if (rc == 0)
+        rc = question_possible(s->settings->list, g->setup.operation, &g->mapping, g->render.names,
+                               g->render.columns, e);
+    if (rc == 0 && s->settings->sandbox == 1)
+        rc = start_sandbox(s, e);
+    else if (rc == 0) {
+        snprintf(g->base_url, sizeof g->base_url, "%s", g->setup.base_url);
+        rc = key_load(g->setup.operation->provider, g->setup.key_file, &g->key, e);
+    }
+    if (rc == 0)
+        rc = home_save(&s->home, s->settings, e);
+    if (rc == 0 && s->home.fresh)
+        rc = store_stamp(s, e);
+    s->stale = rc != 0 && s->home.fresh;
+    int status = rc != 0 ? error_exit_status(rc) : carry_out(s, e);
+    free_engine(s);
+    return status;
+}
+
+/* Another run is in the way. */
+static int refuse(const struct starting *s, const char *what, struct error *e)
+{
+    return error_set(e, ERR_USAGE,
+                     "%s holds a finished run of another %s. Write elsewhere: -o OTHER; or move the"
+                     " old run aside: --force", s->home.dir, what);
+}
+
+/* Move DIR to the first DIR.N that is free. */
+static int move_aside(const char *dir, struct error *e)
+{
+    size_t len = strlen(dir) + 16;
+    char *to = malloc(len);
+    int rc = -1;
+    if (to == NULL)
+        abort();
+    for (int n = 1; n < 10000; n++) {
+        snprintf(to, len, "%s.%d", dir, n);
+        if (access(to, F_OK) == 0)
+            continue;
+        rc = rename(dir, to) == 0
+                 ? file_sync_folder(dir, e)
+                 : error_errno(e, ERR_CANTCREATE, errno, "%s cannot be moved to %s", dir, to);
+        if (rc == 0)
+            fprintf(stderr, "The old run is now %s\n", to);
+        break;
+    }
+    free(to);
+    return rc;
+}
+
+/* A run directory that was there before. 1: there is nothing more to do, and *status says so. 2: moved aside. */
+static int meet_old_run(struct starting *s, int *status, struct error *e)
+{
+    struct settings *set = s->settings;
+    struct error differs = {0};
+    int rc = settings_merge(set, &s->home.stored, &differs);
+    if (s->home.complete) {
+        bool forced = set->force == 1;
+        int same = rc == 0 ? same_list(s, e) : 0;
+        if (same < 0)
+            return same;
+        if (same == 1 && !forced) {
+            *status = nothing_to_do(s);
+            return 1;
+        }
+        if (!forced)
+            return rc == 0 ? refuse(s, "list", e)
+                           : error_set(e, ERR_USAGE, "%s. That run is finished: write elsewhere with"
+                                       " -o OTHER, or move it aside with --force", differs.message);
+        home_close(&s->home);
+        return 2;
+    }
+    if (rc == 0)
+        return 0;
+    if (set->force == 1) {
+        *e = differs;
+        return error_prefix(e, "%s is unfinished and --force moves only finished runs aside",
+                            s->home.dir);
+    }
+    *e = differs;
+    return rc;
+}
+
+static int check_new(const struct starting *s, const char *dir, struct error *e)
+{
+    struct stat st;
+    if (strcmp(s->settings->list, "-") != 0) {
+        int fd = file_open_read(s->settings->list, e);
+        if (fd < 0)
+            return fd;
+        close(fd);
+    }
+    if (stat(s->output, &st) == 0 && s->settings->force != 1)
+        return error_set(e, ERR_CANTCREATE,
+                         "%s exists and %s, the run that would have made it, does not: move it away,"
+                         " choose another -o, or replace it with --force", s->output, dir);
+    return partial_probe(s->output, e);
+}
+
+static bool is_run(const char *dir)
+{
+    char *path = file_join(dir, "ledger.db");
+    bool there = access(path, F_OK) == 0;
+    free(path);
+    return there;
+}
+
+int run_start(struct settings *set, struct error *e)
+{
+    struct starting s = {.settings = set};
+    struct setup checked;
+    int status = 0, rc = settings_resolve(set, &checked, e);
+    if (rc != 0)
+        return error_exit_status(rc);
+    if (strcmp(set->output, "-") == 0 && set->run_dir == NULL)
+        return error_exit_status(
+            error_set(e, ERR_USAGE, "output to standard output needs --run-dir DIR"));
+    char *dir = set->run_dir != NULL ? strdup(set->run_dir) : default_dir(set);
+    if (dir == NULL)
+        abort();
+    s.output = output_path(dir, set);
+    for (;;) {
+        bool old = is_run(dir);
+        if (!old)
+            rc = check_new(&s, dir, e);
+        if (rc == 0)
+            rc = home_open(&s.home, dir, true, e);
+        if (rc == 0 && !s.home.fresh)
+            rc = meet_old_run(&s, &status, e);
+        if (rc != 2)
+            break;
+        rc = move_aside(dir, e);
+        if (rc != 0)
+            break;
+    }
+    if (rc == 0)
+        status = proceed(&s, e);
+    else if (rc < 0)
+        status = error_exit_status(rc);
+    home_close(&s.home);
+    if (s.stale)
+        discard(dir);
+    free(s.output);
+    free(dir);
+    return status;
+}
+
+int run_resume(const char *dir, struct settings *set, struct error *e)
+{
+    struct starting s = {.settings = set};
+    int status, rc = home_open(&s.home, dir, false, e);
+    if (rc == 0)
+        rc = settings_merge(set, &s.home.stored, e);
+    if (rc == 0 && (set->list == NULL || set->output == NULL || set->provider == NULL))
+        rc = error_set(e, ERR_DATA, "%s: the run never began; start it again with tranche run", dir);
+    if (rc == 0) {
+        s.output = output_path(dir, set);
+        status = s.home.complete ? nothing_to_do(&s) : proceed(&s, e);
+    } else {
+        status = error_exit_status(rc);
+    }
+    home_close(&s.home);
+    free(s.output);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* What the emitted records add up to; kept in the ledger with the output's length. */
+#ifndef TRANCHE_RUN_TOTALS_H
+#define TRANCHE_RUN_TOTALS_H
+
+#include "ledger/ledger.h"
+#include "record/outcome.h"
+
+struct totals {
+    uint64_t outcomes[OUTCOME_COUNT];
+    int64_t priced; /* credits by the price list */
+    uint64_t rejects_bytes;
+};
+
+int totals_load(struct totals *t, struct ledger *l, struct error *e);
+int totals_store(const struct totals *t, struct ledger *l, struct error *e);
+void totals_add(struct totals *t, const uint64_t outcomes[OUTCOME_COUNT], int64_t priced,
+                uint64_t rejects_bytes);
+/* 0 when every record has a good end, 1 when some are failed, no_credits or in_doubt. */
+int totals_exit_status(const struct totals *t);
+
+#endif
