@@ -241,6 +241,10 @@ int frame_pack(struct slice bytes, struct buf *out, struct error *e)
 
     if (!zstd)
         return error_set(e, ERR_INTERNAL, "out of memory");
+    /* The worst case is far from what is needed: a buffer that has less may do, and zstd says when
+     * it does not. */
+    if (!out->failed && room > out->max - out->len)
+        room = out->max - out->len;
     char *to = buf_reserve(out, room);
     if (!to) {
         code = no_room(out, e);

@@ -272,6 +272,31 @@ static void test_pack(void **state)
     }
 }
 
+/* A reply that cannot be compressed fits into its own length and a little; less is an error. */
+static void test_pack_tight(void **state)
+{
+    (void)state;
+    const size_t len = (size_t)8 << 20;
+    char *noise = malloc(len);
+    struct buf packed, back;
+    struct error e = {0};
+
+    for (size_t i = 0; i < len; i++)
+        noise[i] = (char)(next_random() >> 7);
+    buf_init(&packed, len + 4096);
+    buf_init(&back, len);
+    if (frame_pack((struct slice){noise, len}, &packed, &e) != 0)
+        fail_msg("%s", e.message);
+    assert_int_equal(frame_unpack(buf_slice(&packed), len, &back, &e), 0);
+    assert_true(slice_eq(buf_slice(&back), (struct slice){noise, len}));
+    buf_deinit(&packed);
+    buf_init(&packed, len / 2);
+    assert_int_equal(frame_pack((struct slice){noise, len}, &packed, &e), ERR_INTERNAL);
+    buf_deinit(&packed);
+    buf_deinit(&back);
+    free(noise);
+}
+
 static void test_unpack_rubbish(void **state)
 {
     (void)state;
@@ -322,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_no_room_then_again),
         cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_pack_tight),
         cmocka_unit_test(test_unpack_rubbish),
         cmocka_unit_test(test_bomb),
     };
