@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TO(state) ((uint32_t)1 << (BATCH_##state))
 

@@ -111,9 +111,7 @@ void emitter_close(struct engine *g)
 
 int emitter_finish(struct engine *g, struct error *e)
 {
-    int rc = partial_finish(g->emitter->append.partial, e);
-    g->emitter->append.partial = NULL;
-    return rc;
+    return partial_finish(g->emitter->append.partial, e);
 }
 
 static void render_run(struct work *work)

@@ -71,7 +71,7 @@ static int export_all(struct exporting *x, const struct settings *s, struct erro
     if (rc == 0)
         rc = home_list(x->home, s, true, &list, &mapping, e);
     if (rc == 0)
-        rc = home_render(s, list, setup.operation, &render, &recipe.packing, e);
+        rc = home_render(s, list, &render, &recipe.packing, e);
     recipe.list = list;
     recipe.operation = setup.operation;
     if (rc == 0)
@@ -82,10 +82,8 @@ static int export_all(struct exporting *x, const struct settings *s, struct erro
         rc = ledger_each_shard(x->home->ledger, export_shard, x, e);
         piece_deinit(&x->piece);
     }
-    if (rc == 0 && x->out != NULL) {
+    if (rc == 0 && x->out != NULL)
         rc = partial_finish(x->out, e);
-        x->out = NULL;
-    }
     partial_close(x->out);
     list_close(list);
     return rc;

@@ -191,12 +191,9 @@ int home_list(struct home *h, const struct settings *s, bool whole, struct list 
     return rc;
 }
 
-int home_render(const struct settings *s, const struct list *l, const struct operation *op,
-                struct render *render, enum frame_packing *packing, struct error *e)
+int home_render(const struct settings *s, const struct list *l, struct render *render,
+                enum frame_packing *packing, struct error *e)
 {
-    const uint32_t fixed = FIELD_BIT(EMAIL) | FIELD_BIT(EMAIL_STATUS) | FIELD_BIT(PHONE) |
-                           FIELD_BIT(LINKEDIN_URL) | FIELD_BIT(JOB_TITLE) | FIELD_BIT(COMPANY) |
-                           FIELD_BIT(COMPANY_DOMAIN) | FIELD_BIT(CONFIDENCE) | FIELD_BIT(RAW);
     memset(render, 0, sizeof *render);
     int rc = render_choose(s->output, s->format, s->compress, &render->format, packing, e);
     if (s->csv_safe != NULL)
@@ -207,6 +204,7 @@ int home_render(const struct settings *s, const struct list *l, const struct ope
     render->names = list_column_names(l);
     render->keys = list_column_keys(l);
     render->columns = list_columns(l);
-    render->more = op->gives & ~fixed;
+    /* Columns beyond the fixed ones are for account fields, which no operation gives yet. */
+    render->more = 0;
     return rc;
 }

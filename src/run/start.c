@@ -213,7 +213,7 @@ static int make_engine(struct starting *s, struct error *e)
     if (rc >= 0)
         rc = home_list(&s->home, set, false, &s->list, &g->mapping, e);
     if (rc == 0)
-        rc = home_render(set, s->list, g->setup.operation, &g->render, &g->packing, e);
+        rc = home_render(set, s->list, &g->render, &g->packing, e);
     g->list = s->list;
     return rc < 0 ? rc : 0;
 }
