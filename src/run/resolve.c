@@ -121,9 +121,9 @@ static int store(struct ledger *l, struct ledger_batch *b, const char *choice,
 static int decide(struct home *h, unsigned id, const char *choice, struct error *e)
 {
     struct ledger_batch b;
-    enum batch_state to;
-    enum outcome outcome;
-    const char *reason;
+    enum batch_state to = BATCH_STATES;
+    enum outcome outcome = OUTCOME_NONE;
+    const char *reason = "";
     int rc = ledger_find_batch(h->ledger, id, &b, e);
     if (rc == 0)
         return error_set(e, ERR_USAGE, "the run has no batch %u", id);
