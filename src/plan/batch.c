@@ -1,7 +1,8 @@
 /* The batch machine; see batch.h for its states.
  *
  * Invariants:
- *  1. An item of a batch is a member of exactly one of its slices; slices are in rising order of shards.
+ *  1. An item of a batch is a member of exactly one of its slices; slices are in rising order of
+ * shards.
  *  2. `answered` counts the set bits of all slices' `answered`, which are subsets of `members`.
  *  3. A batch that holds its items (batch_holds) is the only one to do so for each of them.
  *
@@ -16,7 +17,8 @@
 
 static const struct machine_state states[BATCH_STATES] = {
     [BATCH_PREPARED] = {"PREPARED", TO(SENDING) | TO(SPLIT) | TO(FAILED)},
-    [BATCH_SENDING] = {"SENDING", TO(PREPARED) | TO(ACCEPTED) | TO(IN_DOUBT) | TO(SPLIT) | TO(FAILED)},
+    [BATCH_SENDING] = {"SENDING",
+                       TO(PREPARED) | TO(ACCEPTED) | TO(IN_DOUBT) | TO(SPLIT) | TO(FAILED)},
     [BATCH_ACCEPTED] = {"ACCEPTED", TO(WAITING) | TO(FETCHING)},
     [BATCH_WAITING] = {"WAITING", TO(FETCHING)},
     [BATCH_FETCHING] = {"FETCHING", TO(DONE)},
@@ -36,8 +38,8 @@ bool batch_holds(enum batch_state s)
 
 bool batch_owes(enum batch_state s)
 {
-    return s == BATCH_SENDING || s == BATCH_ACCEPTED || s == BATCH_WAITING ||
-           s == BATCH_FETCHING || s == BATCH_IN_DOUBT;
+    return s == BATCH_SENDING || s == BATCH_ACCEPTED || s == BATCH_WAITING || s == BATCH_FETCHING ||
+           s == BATCH_IN_DOUBT;
 }
 
 bool batch_live(enum batch_state s)
@@ -214,8 +216,8 @@ static bool pages_grow(struct batch *b, uint32_t count)
 
 bool batch_pages_begin(struct batch *b, int64_t items, uint32_t page_rows)
 {
-    /* Never fewer pages than our own items would need could be right after the vendor's dedupe, and a count beyond them is the
-     * vendor's mistake: no more than one page past our own. */
+    /* Never fewer pages than our own items would need could be right after the vendor's dedupe, and
+     * a count beyond them is the vendor's mistake: no more than one page past our own. */
     uint64_t rows = items >= 0 && (uint64_t)items <= b->items ? (uint64_t)items : b->items;
     uint32_t count = (uint32_t)((rows + page_rows - 1) / page_rows);
     b->page_rows = page_rows;
@@ -257,11 +259,11 @@ void batch_page_done(struct batch *b, uint32_t page, uint32_t rows)
     b->rows += rows;
     if (page == b->page_count)
         b->last_rows = rows;
-    /* The vendor's count may be short of what it delivers: a full last page means that there may be more. Bounded by our own
-     * items, as every further page must bring answers for them. */
+    /* The vendor's count may be short of what it delivers: a full last page means that there may be
+     * more. Bounded by our own items, as every further page must bring answers for them. */
     uint32_t most = b->items / b->page_rows + 2;
-    if (b->pages_done == b->page_count && b->last_rows >= b->page_rows &&
-        b->answered < b->items && b->page_count < most)
+    if (b->pages_done == b->page_count && b->last_rows >= b->page_rows && b->answered < b->items &&
+        b->page_count < most)
         (void)batch_pages_more(b);
 }
 

@@ -1,12 +1,16 @@
-/* The batch machine: one submission to a vendor from the moment its items are chosen to the moment each has its answer.
+/* The batch machine: one submission to a vendor from the moment its items are chosen to the moment
+ * each has its answer.
  *
- *     PREPARED --arm--> SENDING --id--> ACCEPTED --pending--> WAITING --completed--> FETCHING --all pages--> DONE
- *        ^                 |                                     (a poll that says completed at once skips WAITING)
- *        +---not applied---+--may have been applied--> IN_DOUBT --decided--> PREPARED, ACCEPTED, SKIPPED
+ *     PREPARED --arm--> SENDING --id--> ACCEPTED --pending--> WAITING --completed--> FETCHING --all
+ * pages--> DONE ^                 |                                     (a poll that says completed
+ * at once skips WAITING)
+ *        +---not applied---+--may have been applied--> IN_DOUBT --decided--> PREPARED, ACCEPTED,
+ * SKIPPED
  *        +--its items go into smaller batches--> SPLIT          +--refused for good--> FAILED
  *
- * The states are durable, each in the ledger before anything that follows from it happens; what a batch wants to do next is computed from
- * its state (batch_need), never from the history of callbacks. Pure: no I/O, the time is a parameter. */
+ * The states are durable, each in the ledger before anything that follows from it happens; what a
+ * batch wants to do next is computed from its state (batch_need), never from the history of
+ * callbacks. Pure: no I/O, the time is a parameter. */
 #ifndef TRANCHE_PLAN_BATCH_H
 #define TRANCHE_PLAN_BATCH_H
 
@@ -63,27 +67,29 @@ struct batch {
     int64_t cost_max;
     int64_t credits; /* settled; -1 */
     char vendor_id[65];
-    int64_t vendor_items; /* -1 */
+    int64_t vendor_items;                    /* -1 */
     int64_t armed_ms, accepted_ms, ended_ms; /* wall clock */
     char note[256];
 
     /* For this process only. */
-    bool busy;            /* a request, job or commit that the next move waits for is under way */
-    bool body_ready;      /* the body file is built */
+    bool busy;             /* a request, job or commit that the next move waits for is under way */
+    bool body_ready;       /* the body file is built */
     int64_t not_before_ms; /* of the next request; monotonic */
-    unsigned tries;       /* failures in a row of the request it is at */
-    int64_t waited_ms;    /* since when it waits, monotonic: paces polls */
+    unsigned tries;        /* failures in a row of the request it is at */
+    int64_t waited_ms;     /* since when it waits, monotonic: paces polls */
     unsigned polls;
-    uint32_t page_rows;   /* of a full page */
-    uint32_t page_count;  /* pages known to be needed */
-    uint8_t *pages;       /* enum page_state of each; owned */
+    uint32_t page_rows;  /* of a full page */
+    uint32_t page_count; /* pages known to be needed */
+    uint8_t *pages;      /* enum page_state of each; owned */
     uint32_t pages_done, pages_busy;
-    uint32_t last_rows;   /* rows of the last page in order, when it is done */
-    uint64_t rows;        /* of all pages done */
-    int64_t used;         /* credits as the vendor settled them; -1 */
-    bool vendor_failed;   /* the vendor says that the batch failed: pages are fetched once all the same */
-    bool settled;         /* IN_DOUBT, and what the user wants done with it is done */
-    uint32_t unmatched, repeated; /* rows that belong to no item; rows for an item answered before */
+    uint32_t last_rows; /* rows of the last page in order, when it is done */
+    uint64_t rows;      /* of all pages done */
+    int64_t used;       /* credits as the vendor settled them; -1 */
+    bool vendor_failed; /* the vendor says that the batch failed: pages are fetched once all the
+                           same */
+    bool settled;       /* IN_DOUBT, and what the user wants done with it is done */
+    uint32_t unmatched,
+        repeated; /* rows that belong to no item; rows for an item answered before */
 };
 
 struct batch *batch_create(uint32_t id, unsigned step);
@@ -94,7 +100,8 @@ bool batch_add(struct batch *b, uint32_t shard, const struct bits *members);
 struct batch_slice *batch_slice(struct batch *b, uint32_t shard);
 /* The machine's move, checked and traced. */
 void batch_move(struct batch *b, enum batch_state to);
-/* Cut the items into two halves in order: the first gets ceil(n / 2). False without memory or with fewer than 2 items. */
+/* Cut the items into two halves in order: the first gets ceil(n / 2). False without memory or with
+ * fewer than 2 items. */
 bool batch_halve(const struct batch *b, struct batch *first, struct batch *second);
 
 /* How an item stands after a row for it arrived. */
@@ -108,8 +115,8 @@ enum batch_want {
     BATCH_WANTS_BODY,    /* build the request body */
     BATCH_WANTS_SUBMIT,  /* arm and send */
     BATCH_WANTS_POLL,
-    BATCH_WANTS_PAGE,    /* fetch page `page` */
-    BATCH_WANTS_END,     /* all pages are in: conclude what has no answer, move to DONE */
+    BATCH_WANTS_PAGE, /* fetch page `page` */
+    BATCH_WANTS_END,  /* all pages are in: conclude what has no answer, move to DONE */
 };
 struct batch_need {
     enum batch_want want;
@@ -119,17 +126,21 @@ struct batch_need {
 /* pages_max: of this batch at once. */
 struct batch_need batch_need(const struct batch *b, unsigned pages_max);
 
-/* FETCHING begins: `items` rows are to come (the vendor's count, else our own). False without memory. */
+/* FETCHING begins: `items` rows are to come (the vendor's count, else our own). False without
+ * memory. */
 bool batch_pages_begin(struct batch *b, int64_t items, uint32_t page_rows);
 /* One more page than was thought. */
 bool batch_pages_more(struct batch *b);
 void batch_page_busy(struct batch *b, uint32_t page);
 void batch_page_again(struct batch *b, uint32_t page); /* it failed: wanted again */
 void batch_page_stored(struct batch *b, uint32_t page);
-/* Its answers are durable. When the last known page is full and items are still without answer, one more page is wanted. */
+/* Its answers are durable. When the last known page is full and items are still without answer, one
+ * more page is wanted. */
 void batch_page_done(struct batch *b, uint32_t page, uint32_t rows);
 
-/* The pause before poll number `polls` + 1: a quarter of the time waited so far, within first..max. */
-int64_t batch_poll_pause_ms(const struct batch *b, int64_t now_ms, int64_t first_ms, int64_t max_ms);
+/* The pause before poll number `polls` + 1: a quarter of the time waited so far, within first..max.
+ */
+int64_t batch_poll_pause_ms(const struct batch *b, int64_t now_ms, int64_t first_ms,
+                            int64_t max_ms);
 
 #endif

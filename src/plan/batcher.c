@@ -4,7 +4,8 @@
  *  1. `waiting` is the number of set bits of all shards.
  *  2. Shards before `first` are empty; a shard that gets records back moves `first` down to it.
  *
- * Called on the loop's thread only. A shard costs 512 bytes while it has records waiting or lies behind one that has. */
+ * Called on the loop's thread only. A shard costs 512 bytes while it has records waiting or lies
+ * behind one that has. */
 #include "plan/batcher.h"
 
 #include <stdlib.h>

@@ -24,8 +24,8 @@ struct mapping {
 int mapping_make(struct mapping *m, const struct slice *columns, unsigned count,
                  const char *const *maps, unsigned map_count, struct error *e);
 
-/* Whether records of this mapping can have all fields of the set, counting what normalisation derives: names
- * from a full name and back, the domain from an email address. */
+/* Whether records of this mapping can have all fields of the set, counting what normalisation
+ * derives: names from a full name and back, the domain from an email address. */
 bool mapping_can_give(const struct mapping *m, uint32_t set);
 
 /* For people: "first_name <- First Name, domain <- Website". */

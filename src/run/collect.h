@@ -1,4 +1,5 @@
-/* The answers of one shard out of the ledger, each record's own or that of the record it repeats: what rendering needs. */
+/* The answers of one shard out of the ledger, each record's own or that of the record it repeats:
+ * what rendering needs. */
 #ifndef TRANCHE_RUN_COLLECT_H
 #define TRANCHE_RUN_COLLECT_H
 
@@ -6,7 +7,8 @@
 #include "record/answer.h"
 
 struct collected {
-    uint32_t firsts[SHARD_RECORDS]; /* 0: invalid; its own number: asked; else the record it repeats */
+    uint32_t
+        firsts[SHARD_RECORDS]; /* 0: invalid; its own number: asked; else the record it repeats */
     struct {
         uint32_t place, len; /* in `bytes`, as answer_encode wrote it; len 0: none */
         uint32_t batch;
@@ -17,7 +19,8 @@ struct collected {
 void collect_init(struct collected *c);
 void collect_deinit(struct collected *c);
 
-/* On the thread that has the ledger. Costs one read of the shard's answers and one of each shard that its duplicates point into. */
+/* On the thread that has the ledger. Costs one read of the shard's answers and one of each shard
+ * that its duplicates point into. */
 int collect_shard(struct collected *c, struct ledger *l, const struct list_shard *place,
                   struct error *e);
 

@@ -1,5 +1,7 @@
-/* What becomes of batches in doubt when nothing else is left to do: evidence is waited for as long as it can come and the user allows, then
- * --on-in-doubt is carried out. `hold` marks their records, so that the rest is published; tranche resolve decides them later.
+/* What becomes of batches in doubt when nothing else is left to do: evidence is waited for as long
+ * as it can come and the user allows, then
+ * --on-in-doubt is carried out. `hold` marks their records, so that the rest is published; tranche
+ * resolve decides them later.
  *
  * A decision is a durable row of its own before anything follows from it. On the loop's thread. */
 #include "run/engine.h"
@@ -65,7 +67,8 @@ static void settle(struct engine *g, struct batch *b)
     case DOUBT_HOLD:
         log_write(LOG_WARN, "run", "batch %u stays in doubt; tranche resolve %s decides it", b->id,
                   g->dir);
-        snprintf(reason, sizeof reason, "in doubt: batch %u was submitted and no answer came", b->id);
+        snprintf(reason, sizeof reason, "in doubt: batch %u was submitted and no answer came",
+                 b->id);
         scatter_conclude(g, b, OUTCOME_IN_DOUBT, reason, BATCH_STATES);
         break;
     case DOUBT_RESUBMIT:

@@ -1,13 +1,15 @@
 /* The output, shard by shard in the list's order.
  *
- * Happy path: a shard all of whose asked records have answers, behind shards that have been taken already, is collected from the ledger, rendered
- * and compressed on the pool; pieces that are ready in order are appended to OUT.partial and the rejects, made durable, and then the ledger
- * says so (output length, shards, totals) in one transaction.
+ * Happy path: a shard all of whose asked records have answers, behind shards that have been taken
+ * already, is collected from the ledger, rendered and compressed on the pool; pieces that are ready
+ * in order are appended to OUT.partial and the rejects, made durable, and then the ledger says so
+ * (output length, shards, totals) in one transaction.
  *
- * Failure modes: dies after the append and before the commit: the file is longer than the ledger says, and opening truncates it. The list
- * changed: the piece is thrown away and the run stops.
+ * Failure modes: dies after the append and before the commit: the file is longer than the ledger
+ * says, and opening truncates it. The list changed: the piece is thrown away and the run stops.
  *
- * At most ENGINE_RENDER_MAX shards are under way, whatever the list's size. On the loop's thread, but for the work it hands out. */
+ * At most ENGINE_RENDER_MAX shards are under way, whatever the list's size. On the loop's thread,
+ * but for the work it hands out. */
 #include "run/engine.h"
 
 #include <fcntl.h>
@@ -35,7 +37,7 @@ struct emitter {
     struct engine *engine;
     struct recipe recipe;
     struct slot slots[ENGINE_RENDER_MAX];
-    uint32_t next;  /* shard to start */
+    uint32_t next; /* shard to start */
     bool appending;
     struct totals totals; /* durable, and those of the append under way */
     struct work work;
@@ -56,8 +58,8 @@ static int open_rejects(struct engine *g, struct emitter *m, struct error *e)
     int rc = fd < 0 ? e->code : 0;
     if (rc == 0 && (uint64_t)size < m->totals.rejects_bytes)
         rc = error_set(e, ERR_DATA, "%s is shorter than the ledger says", path);
-    else if (rc == 0 && (ftruncate(fd, (off_t)m->totals.rejects_bytes) != 0 ||
-                         lseek(fd, 0, SEEK_END) < 0))
+    else if (rc == 0 &&
+             (ftruncate(fd, (off_t)m->totals.rejects_bytes) != 0 || lseek(fd, 0, SEEK_END) < 0))
         rc = error_set(e, ERR_IO, "%s cannot be truncated", path);
     if (rc == 0)
         rc = file_sync_folder(path, e);
@@ -154,8 +156,7 @@ static void start_shards(struct engine *g, struct emitter *m)
         struct slot *s = &m->slots[i];
         if (s->state != SLOT_FREE)
             continue;
-        if (m->next >= g->shard_count || !g->shards[m->next].planned ||
-            g->shards[m->next].open > 0)
+        if (m->next >= g->shard_count || !g->shards[m->next].planned || g->shards[m->next].open > 0)
             return;
         s->state = SLOT_COLLECTING;
         s->shard = m->next;
@@ -222,7 +223,8 @@ static void append_done(struct work *work)
 {
     struct emitter *m = queue_owner(work, struct emitter, work);
     if (work->error.code != 0) {
-        /* What is in the file now is not known: the run ends here and the next start truncates it. */
+        /* What is in the file now is not known: the run ends here and the next start truncates it.
+         */
         m->engine->stop = work->error;
         engine_abandon(m->engine);
         return;

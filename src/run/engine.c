@@ -1,13 +1,17 @@
 /* The loop of a run: carries out what the stages want, in turns.
  *
- * Happy path: every completion (a commit, a reply, a job, a shard from the reader) stores what happened and pokes; once per turn of the
- * loop the pump asks each stage what it wants now and starts it. When every shard is emitted the loop ends.
+ * Happy path: every completion (a commit, a reply, a job, a shard from the reader) stores what
+ * happened and pokes; once per turn of the loop the pump asks each stage what it wants now and
+ * starts it. When every shard is emitted the loop ends.
  *
  * Failure modes:
- *  - engine_stop (a signal, a refusal, a cap, a bad list): nothing new is sent, requests in flight end on their own or are cancelled when
- *    the drain time is over, everything that arrived is made durable, the loop ends.
- *  - the ledger fails, or a second signal: the loop is left at once; what is on disk is what the next start finds.
- *  - nothing is under way and nothing will happen: a bug, which ends the run with a message rather than hanging.
+ *  - engine_stop (a signal, a refusal, a cap, a bad list): nothing new is sent, requests in flight
+ * end on their own or are cancelled when the drain time is over, everything that arrived is made
+ * durable, the loop ends.
+ *  - the ledger fails, or a second signal: the loop is left at once; what is on disk is what the
+ * next start finds.
+ *  - nothing is under way and nothing will happen: a bug, which ends the run with a message rather
+ * than hanging.
  *
  * All on the loop's thread. */
 #include "run/engine.h"
@@ -155,8 +159,7 @@ void engine_wake_at(struct engine *g, int64_t mono_ms)
     int64_t pause = mono_ms - clock_mono_ms();
     if (pause < 1)
         pause = 1; /* a timer of 0 that re-arms itself starves the sockets */
-    if (!uv_is_active((uv_handle_t *)&g->wake) ||
-        uv_timer_get_due_in(&g->wake) > (uint64_t)pause)
+    if (!uv_is_active((uv_handle_t *)&g->wake) || uv_timer_get_due_in(&g->wake) > (uint64_t)pause)
         uv_timer_start(&g->wake, on_wake, (uint64_t)pause, 0);
 }
 
@@ -358,7 +361,8 @@ int engine_run(struct engine *g, struct list *scan, struct error *e)
         engine_poke(g);
         uv_run(&g->loop, UV_RUN_DEFAULT);
         if (g->abandoned) {
-            /* Threads and requests are still under way: the process ends without touching what they hold. */
+            /* Threads and requests are still under way: the process ends without touching what they
+             * hold. */
             if (g->stop.code == 0)
                 error_set(&g->stop, ERR_STOPPED, "stopped at once by a second signal");
             *e = g->stop;

@@ -6,8 +6,9 @@
  *     (thread)     shards,      submit,     poll, pages,  render, append
  *                  batches      doubt       scatter
  *
- * Everything in struct engine belongs to the loop's thread, but for what is marked otherwise. Completions store what happened and
- * call engine_poke; engine.c's pump then asks every stage what it wants, from its state alone. */
+ * Everything in struct engine belongs to the loop's thread, but for what is marked otherwise.
+ * Completions store what happened and call engine_poke; engine.c's pump then asks every stage what
+ * it wants, from its state alone. */
 #ifndef TRANCHE_RUN_ENGINE_H
 #define TRANCHE_RUN_ENGINE_H
 
@@ -33,12 +34,12 @@
 #include "sched/gate.h"
 
 /* Limits of one process; each is a bound on memory or on work under way. */
-#define ENGINE_READ_AHEAD    8                        /* shards between the reader and the ledger */
-#define ENGINE_PAGES_MAX     8                        /* page requests of one batch at once */
-#define ENGINE_RENDER_MAX    3                        /* shards being rendered */
-#define ENGINE_REPLY_MAX     ((size_t)64 << 20)       /* bytes of one reply */
-#define ENGINE_DISK_RESERVE  ((uint64_t)64 << 20)     /* bytes that stay free beside the worst case */
-#define ENGINE_JSON_DEPTH    64
+#define ENGINE_READ_AHEAD   8                    /* shards between the reader and the ledger */
+#define ENGINE_PAGES_MAX    8                    /* page requests of one batch at once */
+#define ENGINE_RENDER_MAX   3                    /* shards being rendered */
+#define ENGINE_REPLY_MAX    ((size_t)64 << 20)   /* bytes of one reply */
+#define ENGINE_DISK_RESERVE ((uint64_t)64 << 20) /* bytes that stay free beside the worst case */
+#define ENGINE_JSON_DEPTH   64
 
 /* What this run keeps of a shard while it is open. */
 struct engine_shard {
@@ -63,7 +64,7 @@ struct fetch;
 
 struct engine {
     uv_loop_t loop;
-    const char *dir; /* the run directory */
+    const char *dir;    /* the run directory */
     const char *output; /* where OUT is made */
     const struct settings *settings;
     struct setup setup;
@@ -76,7 +77,7 @@ struct engine {
     bool raw;
     char base_url[256];
 
-    char *key; /* wiped at the end */
+    char *key;             /* wiped at the end */
     struct ledger *ledger; /* the commit thread's between engine_run's start and end */
     struct commit *commit;
     uv_async_t commit_wake;
@@ -101,36 +102,36 @@ struct engine {
     struct fetch *fetches;          /* free requests in flight */
     struct gate gates[RATE_CLASSES];
     struct retry_budget retries;
-    int64_t price;    /* credits an item, as the vendor last said */
-    int64_t spent;    /* of batches that have ended */
-    int64_t balance;  /* less what was submitted since it was read; -1 unknown */
+    int64_t price;   /* credits an item, as the vendor last said */
+    int64_t spent;   /* of batches that have ended */
+    int64_t balance; /* less what was submitted since it was read; -1 unknown */
     bool balance_fresh, balance_busy;
     int64_t balance_not_before_ms;
     unsigned balance_tries;
-    uint32_t items_cap;    /* after a 413; 0: none */
-    unsigned splits;       /* after a 400, in this process */
+    uint32_t items_cap;      /* after a 413; 0: none */
+    unsigned splits;         /* after a 400, in this process */
     uint32_t refused_parent; /* whose half was refused last, and why */
     char refused_cause[128];
     unsigned short_of_credits; /* 402s in a row */
-    unsigned unreachable;  /* submissions in a row that did not leave */
-    bool finish;           /* `tranche resolve --finish`: what was never sent ends as no_credits */
+    unsigned unreachable;      /* submissions in a row that did not leave */
+    bool finish;            /* `tranche resolve --finish`: what was never sent ends as no_credits */
     int64_t doubt_since_ms; /* when nothing but doubts was left; 0: not yet */
 
     /* emitter.c */
     struct emitter *emitter;
-    uint32_t emitted; /* shards */
+    uint32_t emitted;                 /* shards */
     uint64_t outcomes[OUTCOME_COUNT]; /* of emitted records */
     int64_t priced;
     uint64_t answered, answered_before;
     uint64_t output_bytes;
 
     /* Ending: the first reason counts. */
-    bool stopping;   /* nothing new is sent */
+    bool stopping; /* nothing new is sent */
     struct error stop;
-    bool complete;   /* every shard is emitted */
-    bool abandoned;  /* the ledger failed, or a second signal: leave at once */
-    bool drained;    /* the drain time is over: calls in flight were cancelled */
-    unsigned works;  /* on the pool */
+    bool complete;  /* every shard is emitted */
+    bool abandoned; /* the ledger failed, or a second signal: leave at once */
+    bool drained;   /* the drain time is over: calls in flight were cancelled */
+    unsigned works; /* on the pool */
 
     uv_idle_t poke;
     uv_timer_t wake, tick, drain;
@@ -143,12 +144,14 @@ struct engine {
 };
 
 /* engine.c */
-/* Run until complete or stopped. scan: the list to read on from, NULL when all of it is known. 0 when complete, else the code of
- * what stopped it. Everything that was under way has ended and is durable, unless g->abandoned: then threads still run and the caller
- * may only say so and end the process. */
+/* Run until complete or stopped. scan: the list to read on from, NULL when all of it is known. 0
+ * when complete, else the code of what stopped it. Everything that was under way has ended and is
+ * durable, unless g->abandoned: then threads still run and the caller may only say so and end the
+ * process. */
 int engine_run(struct engine *g, struct list *scan, struct error *e);
 void engine_poke(struct engine *g);
-/* Nothing new is sent; what is in flight is finished; then the run ends with this. Only the first call counts. */
+/* Nothing new is sent; what is in flight is finished; then the run ends with this. Only the first
+ * call counts. */
 void engine_stop(struct engine *g, const struct error *why);
 void engine_stopf(struct engine *g, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -179,8 +182,8 @@ int load_run(struct engine *g, struct error *e);
 /* planner.c */
 bool planner_add_shard(struct engine *g, const struct list_shard *place, uint32_t open);
 void planner_pump(struct engine *g); /* cuts batches */
-/* The most items a batch may have now, by every limit but the vendor's pace; 0 with *why saying which one binds. `but`: leave this
- * batch's own cost out. */
+/* The most items a batch may have now, by every limit but the vendor's pace; 0 with *why saying
+ * which one binds. `but`: leave this batch's own cost out. */
 uint64_t planner_most(const struct engine *g, const struct batch *but, const char **why);
 /* A batch that was surely not applied: its records wait for another one (SPLIT). */
 void planner_release(struct engine *g, struct batch *b, const char *note);
@@ -218,8 +221,8 @@ void scatter_free(struct hits *h);
 void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits *h);
 /* The same from a page that an earlier process stored. body: the reply as it came; taken. */
 void scatter_page(struct engine *g, struct batch *b, uint32_t page, struct buf *body);
-/* Give every item of the batch without an answer this one (page 0 of the batch), and move the batch to `to`
- * (BATCH_STATES: leave its state) in the same commit. */
+/* Give every item of the batch without an answer this one (page 0 of the batch), and move the batch
+ * to `to` (BATCH_STATES: leave its state) in the same commit. */
 void scatter_conclude(struct engine *g, struct batch *b, enum outcome outcome, const char *reason,
                       enum batch_state to);
 /* What was never asked ends so: all records that wait for a batch. */

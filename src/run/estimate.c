@@ -36,7 +36,8 @@ struct estimate {
 
 static void count_reason(struct estimate *s, const struct list_row *row, const char *text)
 {
-    /* "email is not an address: jane@" and its like are one reason: what stands before the value. */
+    /* "email is not an address: jane@" and its like are one reason: what stands before the value.
+     */
     const char *colon = strchr(text, ':');
     size_t len = colon != NULL ? (size_t)(colon - text) : strlen(text);
     if (len >= sizeof s->reasons[0].text)
@@ -78,7 +79,8 @@ static int on_row(void *arg, const struct list_row *row, struct error *e)
     return 0;
 }
 
-/* Least time for so many requests within the limits of their class. *binding: the limit that makes it so. */
+/* Least time for so many requests within the limits of their class. *binding: the limit that makes
+ * it so. */
 static int64_t time_for(const struct setup *setup, enum rate_class class, uint64_t requests,
                         const struct rate_limit **binding)
 {
@@ -131,8 +133,9 @@ static void figure(const struct estimate *s, const struct setup *setup, struct f
     }
 }
 
-static void print_text(const struct estimate *s, const struct settings *set, const struct setup *setup,
-                       const struct figures *f, const struct list *l, const struct mapping *m)
+static void print_text(const struct estimate *s, const struct settings *set,
+                       const struct setup *setup, const struct figures *f, const struct list *l,
+                       const struct mapping *m)
 {
     struct buf columns;
     char time[32];
@@ -143,7 +146,8 @@ static void print_text(const struct estimate *s, const struct settings *set, con
     printf("  columns      %s\n", buf_text(&columns));
     printf("  records      %" PRIu64 "\n", s->records);
     printf("    valid      %" PRIu64 "\n", s->valid);
-    printf("    duplicates %" PRIu64 "  (of valid ones; not sent, they share the first one's answer)\n",
+    printf("    duplicates %" PRIu64
+           "  (of valid ones; not sent, they share the first one's answer)\n",
            s->duplicates);
     printf("    invalid    %" PRIu64 "\n", s->invalid);
     for (unsigned i = 0; i < s->reason_count; i++)
@@ -156,7 +160,8 @@ static void print_text(const struct estimate *s, const struct settings *set, con
            f->capped ? " (--max-credits lets no more go)" : "");
     printf("  credits      at most %" PRId64 " (%" PRId64 " each)\n", f->credits, setup->price);
     if (f->binding[0] != '\0')
-        printf("  time         at least %s by the limits of tier %s (%s binds), and the vendor's own work\n",
+        printf("  time         at least %s by the limits of tier %s (%s binds), and the vendor's "
+               "own work\n",
                time, setup->tier->name, f->binding);
     else
         printf("  time         no limit of tier %s binds; as long as the vendor works\n",
@@ -165,8 +170,8 @@ static void print_text(const struct estimate *s, const struct settings *set, con
     buf_deinit(&columns);
 }
 
-static void print_json(const struct estimate *s, const struct settings *set, const struct setup *setup,
-                       const struct figures *f, const struct mapping *m)
+static void print_json(const struct estimate *s, const struct settings *set,
+                       const struct setup *setup, const struct figures *f, const struct mapping *m)
 {
     struct buf out;
     bool first = true;
@@ -250,7 +255,8 @@ int run_plan(const struct settings *set, bool json, struct error *e)
     if (rc == 0)
         rc = mapping_make(&m, list_column_names(l), list_columns(l), set->maps, set->map_count, e);
     if (rc == 0)
-        rc = question_possible(set->list, setup.operation, &m, list_column_names(l), list_columns(l), e);
+        rc = question_possible(set->list, setup.operation, &m, list_column_names(l),
+                               list_columns(l), e);
     if (rc == 0)
         rc = count(s, l, &setup, &m, e);
     if (rc == 0) {

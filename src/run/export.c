@@ -1,5 +1,6 @@
-/* tranche export: the output rendered again from list and ledger, in any format. Only records that have an outcome can be rendered: of an
- * unfinished run, it stops with a message that says how far it is. */
+/* tranche export: the output rendered again from list and ledger, in any format. Only records that
+ * have an outcome can be rendered: of an unfinished run, it stops with a message that says how far
+ * it is. */
 #include "run/run.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@
 struct exporting {
     struct home *home;
     struct piece piece;
-    struct partial *out;  /* or standard output */
+    struct partial *out; /* or standard output */
     uint64_t bytes, records;
 };
 
@@ -53,8 +54,8 @@ static int check_target(const struct settings *s, struct error *e)
     if (strcmp(s->output, "-") == 0)
         return 0;
     if (stat(s->output, &st) == 0 && s->force != 1)
-        return error_set(e, ERR_CANTCREATE, "%s exists; choose another -o, or replace it with --force",
-                         s->output);
+        return error_set(e, ERR_CANTCREATE,
+                         "%s exists; choose another -o, or replace it with --force", s->output);
     return partial_probe(s->output, e);
 }
 
@@ -67,7 +68,8 @@ static int export_all(struct exporting *x, const struct settings *s, struct erro
     struct recipe recipe = {.mapping = &mapping, .render = &render};
     int rc = settings_resolve(s, &setup, e);
     if (rc == 0 && s->raw == 1 && x->home->stored.raw != 1)
-        rc = error_set(e, ERR_USAGE, "the run was made without --raw: the vendor's items were not kept apart");
+        rc = error_set(e, ERR_USAGE,
+                       "the run was made without --raw: the vendor's items were not kept apart");
     if (rc == 0)
         rc = home_list(x->home, s, true, &list, &mapping, e);
     if (rc == 0)

@@ -1,11 +1,14 @@
 /* Free requests: polls, result pages, the balance. They may be repeated, within bounds.
  *
- * Happy path: an accepted batch is polled at growing pauses until the vendor says that it is done; then its pages are asked for several at
- * a time; each page is a durable reply first and is scattered then (scatter.c); when all are in, the batch is DONE.
+ * Happy path: an accepted batch is polled at growing pauses until the vendor says that it is done;
+ * then its pages are asked for several at a time; each page is a durable reply first and is
+ * scattered then (scatter.c); when all are in, the batch is DONE.
  *
- * Failure modes: a failed request is tried again after a pause with full jitter, at most BACKOFF_TRIES_MAX times in a row and within the
- * budget of retries; then the run stops, resumable, and the batch stays as it is. A page that cannot be used although it came whole is asked for
- * again like one that failed. A batch that the vendor does not know (404) is likewise tried again and then stops the run: it is paid for.
+ * Failure modes: a failed request is tried again after a pause with full jitter, at most
+ * BACKOFF_TRIES_MAX times in a row and within the budget of retries; then the run stops, resumable,
+ * and the batch stays as it is. A page that cannot be used although it came whole is asked for
+ * again like one that failed. A batch that the vendor does not know (404) is likewise tried again
+ * and then stops the run: it is paid for.
  *
  * On the loop's thread; replies are checked, parsed and packed on the pool. */
 #include "run/engine.h"
@@ -36,8 +39,8 @@ struct fetch {
     struct problem problem;
     struct poll_reply poll;
     int64_t balance;
-    struct hits *hits; /* of a page */
-    struct buf packed; /* the page as zstd */
+    struct hits *hits;     /* of a page */
+    struct buf packed;     /* the page as zstd */
     struct error unusable; /* whole, and not what was promised */
 };
 
@@ -82,8 +85,8 @@ static void fetch_look(struct work *work)
     struct error e = {0};
     if (j == NULL)
         abort();
-    bool whole = f->reply.end == HTTP_REPLY &&
-                 json_parse(j, buf_slice(&f->reply.body), &root, &e) == 0;
+    bool whole =
+        f->reply.end == HTTP_REPLY && json_parse(j, buf_slice(&f->reply.body), &root, &e) == 0;
     if (f->reply.end == HTTP_REPLY && f->reply.status >= 300)
         problem_parse(&f->problem, j, buf_slice(&f->reply.body));
     f->class = op->classify(&f->reply, false, whole, &f->problem);

@@ -1,7 +1,8 @@
 /* The run directory.
  *
- * Layout: lock, ledger.db (with its WAL), list.zst (a spooled list), status.json, rejects.ndjson, report.json, body.N (of a batch being
- * submitted), sandbox/ (the simulator's own state). Mode 0700, files 0600. */
+ * Layout: lock, ledger.db (with its WAL), list.zst (a spooled list), status.json, rejects.ndjson,
+ * report.json, body.N (of a batch being submitted), sandbox/ (the simulator's own state). Mode
+ * 0700, files 0600. */
 #include "run/home.h"
 
 #include <stdio.h>
@@ -90,8 +91,8 @@ int home_set_state(struct home *h, bool complete, int exit_status, struct error 
 {
     int rc = ledger_begin(h->ledger, e);
     if (rc == 0)
-        rc = ledger_set(h->ledger, LEDGER_KEY_STATE, slice_of(complete ? "complete" : "running"),
-                        e);
+        rc =
+            ledger_set(h->ledger, LEDGER_KEY_STATE, slice_of(complete ? "complete" : "running"), e);
     if (rc == 0)
         rc = ledger_set_i64(h->ledger, LEDGER_KEY_EXIT, exit_status, e);
     if (rc == 0)
@@ -162,7 +163,8 @@ int home_list(struct home *h, const struct settings *s, bool whole, struct list 
     buf_init(&map, SETTINGS_MAX);
     int rc = load_known(h, &known, e);
     int has_columns = rc < 0 ? rc : ledger_get(h->ledger, LEDGER_KEY_COLUMNS, &columns, e);
-    int has_map = has_columns < 0 ? has_columns : ledger_get(h->ledger, LEDGER_KEY_MAPPING, &map, e);
+    int has_map =
+        has_columns < 0 ? has_columns : ledger_get(h->ledger, LEDGER_KEY_MAPPING, &map, e);
     rc = has_map < 0 ? has_map : ledger_get_i64(h->ledger, LEDGER_KEY_WHOLE, &is_whole, e);
     if (rc >= 0) {
         struct list_options options = {

@@ -20,8 +20,8 @@ struct home {
     int exit_status;        /* of the last end; -1: none yet */
 };
 
-/* Lock the run directory and open its ledger. create: make both if they are not there. ERR_NOINPUT: no run there; ERR_STOPPED: in use, with
- * the holder's pid. */
+/* Lock the run directory and open its ledger. create: make both if they are not there. ERR_NOINPUT:
+ * no run there; ERR_STOPPED: in use, with the holder's pid. */
 int home_open(struct home *h, const char *dir, bool create, struct error *e);
 void home_close(struct home *h);
 
@@ -30,8 +30,8 @@ int home_save(struct home *h, const struct settings *s, struct error *e);
 /* Store that the run is under way again, or complete, and with which exit status. */
 int home_set_state(struct home *h, bool complete, int exit_status, struct error *e);
 
-/* The list as this run knows it, to read shards again; with its columns and mapping. whole: do not read on. The shards known so far are in
- * *known (malloc'ed) for list_options. */
+/* The list as this run knows it, to read shards again; with its columns and mapping. whole: do not
+ * read on. The shards known so far are in *known (malloc'ed) for list_options. */
 int home_list(struct home *h, const struct settings *s, bool whole, struct list **list,
               struct mapping *mapping, struct error *e);
 

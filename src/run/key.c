@@ -40,7 +40,8 @@ static int read_file(const char *path, char **key, struct error *e)
     else if ((st.st_mode & 077) != 0 || st.st_uid != geteuid())
         rc = error_set(e, ERR_CONFIG,
                        "the key file %s can be read by others or belongs to someone else: chmod 600"
-                       " it", path);
+                       " it",
+                       path);
     else if ((n = read(fd, text, KEY_MAX)) < 0)
         rc = error_errno(e, ERR_CONFIG, errno, "the key file %s", path);
     close(fd);
@@ -75,10 +76,11 @@ int key_load(const struct provider *p, const char *file, char **key, struct erro
     }
     if (path != NULL && *path != '\0')
         return read_file(path, key, e);
-    return error_set(e, ERR_CONFIG,
-                     "no key for %s: put it into a file of mode 0600 and name that with --key-file, or"
-                     " set %s or %s; or try --sandbox, which needs none",
-                     p->title, p->key_env, file_variable);
+    return error_set(
+        e, ERR_CONFIG,
+        "no key for %s: put it into a file of mode 0600 and name that with --key-file, or"
+        " set %s or %s; or try --sandbox, which needs none",
+        p->title, p->key_env, file_variable);
 }
 
 void key_free(char *key)

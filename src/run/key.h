@@ -1,4 +1,5 @@
-/* API keys: from a file of our own (0600) or the environment, never from the command line; wiped after use. */
+/* API keys: from a file of our own (0600) or the environment, never from the command line; wiped
+ * after use. */
 #ifndef TRANCHE_RUN_KEY_H
 #define TRANCHE_RUN_KEY_H
 
@@ -7,8 +8,9 @@
 
 #define KEY_MAX 4096
 
-/* file: --key-file, or NULL: the variable the provider names, or that name with _FILE for a path. *key is malloc'ed. ERR_CONFIG says what
- * to set; a file that others may read is refused. The key itself is in no message. */
+/* file: --key-file, or NULL: the variable the provider names, or that name with _FILE for a path.
+ * *key is malloc'ed. ERR_CONFIG says what to set; a file that others may read is refused. The key
+ * itself is in no message. */
 int key_load(const struct provider *p, const char *file, char **key, struct error *e);
 /* Overwrite and free. */
 void key_free(char *key);

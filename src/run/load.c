@@ -1,5 +1,6 @@
-/* What the ledger knows about the run, at the start of a process: shards, identities, batches with their items and answers, pages that are
- * stored. What is not there (which records wait, what a shard waits for) is derived.
+/* What the ledger knows about the run, at the start of a process: shards, identities, batches with
+ * their items and answers, pages that are stored. What is not there (which records wait, what a
+ * shard waits for) is derived.
  *
  * A batch found SENDING becomes IN_DOUBT, durably, before anything else happens.
  *
@@ -19,8 +20,8 @@ struct loading {
     struct batch **open;  /* by id: batches that have not ended; else NULL */
     bool *holds;          /* by id */
     uint32_t ids;
-    struct batch *batch;  /* whose answers are read */
-    uint32_t shard;       /* of which they are read */
+    struct batch *batch; /* whose answers are read */
+    uint32_t shard;      /* of which they are read */
     uint32_t last_page_rows;
 };
 
@@ -107,8 +108,10 @@ static int load_slice(void *arg, uint32_t batch, uint32_t shard, const struct bi
 {
     struct loading *load = arg;
     if (batch >= load->ids || shard >= load->engine->shard_count)
-        return error_set(e, ERR_DATA, "the ledger has items of batch %u in shard %u, which it does"
-                         " not know", batch, shard);
+        return error_set(e, ERR_DATA,
+                         "the ledger has items of batch %u in shard %u, which it does"
+                         " not know",
+                         batch, shard);
     if (!load->holds[batch])
         return 0;
     for (unsigned i = 0; i < BITS_WORDS; i++)
@@ -132,8 +135,10 @@ static int load_answers(void *arg, unsigned step, uint32_t batch, uint32_t page,
         return 0;
     while ((more = answer_decode(&answers, &index, &answer)) == 1) {
         if (batch_match(b, load->shard, index) == MATCH_FOREIGN)
-            return error_set(e, ERR_DATA, "the ledger has an answer of batch %u for a record that"
-                             " is none of its items", batch);
+            return error_set(e, ERR_DATA,
+                             "the ledger has an answer of batch %u for a record that"
+                             " is none of its items",
+                             batch);
         load->last_page_rows += page > 0 && page == b->page_count;
         batch_answer(b, load->shard, index);
     }
@@ -216,7 +221,8 @@ static int doubt_interrupted(struct engine *g, struct error *e)
     return rc != 0 ? rc : ledger_commit(g->ledger, e);
 }
 
-/* Records that wait go to the batcher; what a shard waits for is what waits and what open batches owe it. */
+/* Records that wait go to the batcher; what a shard waits for is what waits and what open batches
+ * owe it. */
 static int place_records(struct loading *load, struct error *e)
 {
     struct engine *g = load->engine;

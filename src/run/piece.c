@@ -1,4 +1,5 @@
-/* One shard as a piece of output. Pure but for reading the list; any thread, each with a struct of its own. */
+/* One shard as a piece of output. Pure but for reading the list; any thread, each with a struct of
+ * its own. */
 #include "run/piece.h"
 
 #include "wire/json_write.h"
@@ -58,15 +59,15 @@ static int on_row(void *arg, const struct list_row *row, struct error *e)
     unsigned index = (unsigned)(row->record - p->first_record);
     uint32_t first = p->collected.firsts[index];
     struct answer answer = {0};
-    struct render_row line = {.record = row->record,
-                              .cells = row->cells,
-                              .json = row->json,
-                              .answer = &answer};
+    struct render_row line = {
+        .record = row->record, .cells = row->cells, .json = row->json, .answer = &answer};
     const char *reason;
     if (first == 0) {
         if (question_check(&p->question, row, &reason))
-            return error_set(e, ERR_INTERNAL, "record %llu was invalid when it was planned and is"
-                             " not now", (unsigned long long)row->record);
+            return error_set(e, ERR_INTERNAL,
+                             "record %llu was invalid when it was planned and is"
+                             " not now",
+                             (unsigned long long)row->record);
         answer.outcome = OUTCOME_INVALID;
         answer.reason = slice_of(reason);
     } else {

@@ -1,5 +1,5 @@
-/* One shard as a piece of output: its rows, read again from the list, with their answers, rendered and compressed; the lines of its records
- * that came to nothing; and what they add up to. */
+/* One shard as a piece of output: its rows, read again from the list, with their answers, rendered
+ * and compressed; the lines of its records that came to nothing; and what they add up to. */
 #ifndef TRANCHE_RUN_PIECE_H
 #define TRANCHE_RUN_PIECE_H
 
@@ -33,8 +33,8 @@ struct piece {
 int piece_init(struct piece *p, const struct recipe *recipe, struct error *e);
 void piece_deinit(struct piece *p);
 
-/* Make the piece of a shard from p->collected; reusable. Shard 0 begins with the header. ERR_DATA when the list changed; ERR_INTERNAL when a
- * record has no answer. */
+/* Make the piece of a shard from p->collected; reusable. Shard 0 begins with the header. ERR_DATA
+ * when the list changed; ERR_INTERNAL when a record has no answer. */
 int piece_make(struct piece *p, const struct list_shard *place, struct error *e);
 
 #endif

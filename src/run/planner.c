@@ -1,13 +1,15 @@
-/* Which records go into which batch, and when: cuts batches from the records that wait, within credits, balance, doubt and the vendor's
- * limit.
+/* Which records go into which batch, and when: cuts batches from the records that wait, within
+ * credits, balance, doubt and the vendor's limit.
  *
  * Invariants:
- *  1. A record that is asked waits in the batcher or is an item of exactly one batch that holds its items (single spend).
+ *  1. A record that is asked waits in the batcher or is an item of exactly one batch that holds its
+ * items (single spend).
  *  2. A batch and its slices are one transaction, durable before anything is built or sent for it.
- *  3. spent + owed + what PREPARED batches will cost <= --max-credits, for every batch cut and again for every one sent.
+ *  3. spent + owed + what PREPARED batches will cost <= --max-credits, for every batch cut and
+ * again for every one sent.
  *
- * What resume finds if the process dies anywhere here: a shard without a batch has its records waiting; a batch in the ledger is
- * PREPARED with all its slices or not there at all.
+ * What resume finds if the process dies anywhere here: a shard without a batch has its records
+ * waiting; a batch in the ledger is PREPARED with all its slices or not there at all.
  *
  * On the loop's thread. */
 #include "run/engine.h"

@@ -1,5 +1,5 @@
-/* From a row to what a step asks about it: mapping, normalisation, validation and identity in one place, for the reader, the bodies and
- * the output alike, so that they can never differ. */
+/* From a row to what a step asks about it: mapping, normalisation, validation and identity in one
+ * place, for the reader, the bodies and the output alike, so that they can never differ. */
 #ifndef TRANCHE_RUN_QUESTION_H
 #define TRANCHE_RUN_QUESTION_H
 
@@ -12,7 +12,8 @@
 #include "record/mapping.h"
 #include "record/record.h"
 
-/* A list without the columns that the operation needs is refused before anything begins: ERR_DATA naming what is needed and what there is. */
+/* A list without the columns that the operation needs is refused before anything begins: ERR_DATA
+ * naming what is needed and what there is. */
 int question_possible(const char *list, const struct operation *op, const struct mapping *m,
                       const struct slice *columns, unsigned count, struct error *e);
 
@@ -29,7 +30,8 @@ struct question {
 void question_init(struct question *q, const struct operation *op, const struct mapping *m);
 void question_deinit(struct question *q);
 
-/* Make q->record of the row. True and its identity when the step can ask about it; else *reason, which lives until the next row. */
+/* Make q->record of the row. True and its identity when the step can ask about it; else *reason,
+ * which lives until the next row. */
 bool question_ask(struct question *q, const struct list_row *row, struct identity *id,
                   const char **reason);
 /* The same without the identity. */

@@ -1,9 +1,10 @@
-/* The list's own thread: reads shard after shard, makes each row a record, hashes its identity, and hands the shard over.
+/* The list's own thread: reads shard after shard, makes each row a record, hashes its identity, and
+ * hands the shard over.
  *
- * Happy path: a shard is taken by reader_pump, which looks its identities up in the dedupe table, and is durable in the ledger (shard
- * and entry in one transaction) before its records may become items of a batch.
- * Failure modes: a list that cannot be read on ends the reader with that error after the shards before it; the run then stops, keeping
- * what it has.
+ * Happy path: a shard is taken by reader_pump, which looks its identities up in the dedupe table,
+ * and is durable in the ledger (shard and entry in one transaction) before its records may become
+ * items of a batch. Failure modes: a list that cannot be read on ends the reader with that error
+ * after the shards before it; the run then stops, keeping what it has.
  *
  * The thread is at most ENGINE_READ_AHEAD shards ahead of the ledger. */
 #include "run/engine.h"

@@ -1,7 +1,8 @@
 /* tranche resolve: batches in doubt, listed or decided.
  *
- * A decision is one transaction: the decision's own row, the batch's new state, the in_doubt answers it had gone, the output's length back to
- * nothing and the run under way again. tranche resume then carries it out and renders the output again. */
+ * A decision is one transaction: the decision's own row, the batch's new state, the in_doubt
+ * answers it had gone, the output's length back to nothing and the run under way again. tranche
+ * resume then carries it out and renders the output again. */
 #include "run/run.h"
 
 #include <inttypes.h>
@@ -52,8 +53,10 @@ static int choose(struct ledger_batch *b, const char *choice, enum batch_state *
     *reason = "";
     if (strncmp(choice, "sent=", 5) == 0) {
         if (!http_id_valid(slice_of(choice + 5)))
-            return error_set(e, ERR_USAGE, "\"%s\" is no id of a batch: 1 to 64 letters, digits, - and"
-                             " _", choice + 5);
+            return error_set(e, ERR_USAGE,
+                             "\"%s\" is no id of a batch: 1 to 64 letters, digits, - and"
+                             " _",
+                             choice + 5);
         snprintf(b->vendor_id, sizeof b->vendor_id, "%s", choice + 5);
         b->accepted_ms = clock_wall_ms();
         *to = BATCH_ACCEPTED;
@@ -103,8 +106,8 @@ static int start_over(struct ledger *l, struct error *e)
     return rc != 0 ? rc : ledger_set(l, LEDGER_KEY_STATE, SLICE_LIT("running"), e);
 }
 
-static int store(struct ledger *l, struct ledger_batch *b, const char *choice,
-                 enum batch_state to, enum outcome outcome, const char *reason, struct error *e)
+static int store(struct ledger *l, struct ledger_batch *b, const char *choice, enum batch_state to,
+                 enum outcome outcome, const char *reason, struct error *e)
 {
     struct concluding c = {l, {.outcome = outcome, .reason = slice_of(reason)}};
     int rc = ledger_add_decision(l, b->id, choice, b->vendor_id, "resolve", clock_wall_ms(), e);
@@ -131,7 +134,8 @@ static int decide(struct home *h, unsigned id, const char *choice, struct error 
         return rc;
     bool sending = strcmp(b.state, batch_machine.states[BATCH_SENDING].name) == 0;
     if (!sending && strcmp(b.state, batch_machine.states[BATCH_IN_DOUBT].name) != 0)
-        return error_set(e, ERR_USAGE, "batch %u is %s, not in doubt; tranche resolve %s lists those that are",
+        return error_set(e, ERR_USAGE,
+                         "batch %u is %s, not in doubt; tranche resolve %s lists those that are",
                          id, b.state, h->dir);
     rc = choose(&b, choice, &to, &outcome, &reason, e);
     if (rc == 0)
@@ -165,7 +169,8 @@ int run_resolve(const char *dir, unsigned batch, const char *choice, bool finish
         if (rc == 0 && list.count == 0)
             printf("No batch of %s is in doubt.\n", dir);
     } else if (rc == 0) {
-        printf("Noted. It is carried out, and the output rendered again, by: tranche resume %s\n", dir);
+        printf("Noted. It is carried out, and the output rendered again, by: tranche resume %s\n",
+               dir);
     }
     home_close(&h);
     return rc == 0 ? 0 : error_exit_status(rc);

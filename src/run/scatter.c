@@ -1,12 +1,14 @@
 /* From a reply to answers by shard.
  *
- * Happy path: on the pool each row of a page becomes the identity it echoes and an encoded answer; on the loop the dedupe table says whose
- * identity that is, rows that are no items of the batch are counted and left out, and the rest is sorted by record and cut by shard; in one
- * transaction the answers of every shard are stored and the page is marked; then the items count as answered and their shards as that much
- * nearer to their end.
+ * Happy path: on the pool each row of a page becomes the identity it echoes and an encoded answer;
+ * on the loop the dedupe table says whose identity that is, rows that are no items of the batch are
+ * counted and left out, and the rest is sorted by record and cut by shard; in one transaction the
+ * answers of every shard are stored and the page is marked; then the items count as answered and
+ * their shards as that much nearer to their end.
  *
- * Failure modes: dies before the commit: the page is stored and not marked, and the next start scatters it again. A row that comes twice is
- * stored twice under different pages; the lowest page counts when the shard is rendered, whatever arrived first.
+ * Failure modes: dies before the commit: the page is stored and not marked, and the next start
+ * scatters it again. A row that comes twice is stored twice under different pages; the lowest page
+ * counts when the shard is rendered, whatever arrived first.
  *
  * On the loop's thread but for scatter_parse. */
 #include "run/engine.h"
@@ -19,7 +21,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* Bytes of answers of one page: a page is at most ENGINE_REPLY_MAX, and an answer is no longer than its row. */
+/* Bytes of answers of one page: a page is at most ENGINE_REPLY_MAX, and an answer is no longer than
+ * its row. */
 #define HITS_BYTES_MAX (2 * ENGINE_REPLY_MAX)
 
 struct hit {
@@ -106,7 +109,7 @@ struct scattering {
     enum outcome outcome;
     char reason[128];
     struct ledger_batch row; /* of a batch that other pages may change meanwhile */
-    struct bits *open; /* by slice: who got it */
+    struct bits *open;       /* by slice: who got it */
     uint32_t slices;
 };
 

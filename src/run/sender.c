@@ -1,15 +1,17 @@
 /* Submissions: the body, the arming, the send, and what its end means.
  *
- * Happy path: the body is built into a file of the run directory while it is hashed; gates, credits and disk allow it; the ledger gets
- * SENDING with attempt, hash and the most it can cost (durable: commit); only then the request is started; the reply and ACCEPTED with the
- * vendor's id are one transaction; the body file goes.
+ * Happy path: the body is built into a file of the run directory while it is hashed; gates, credits
+ * and disk allow it; the ledger gets SENDING with attempt, hash and the most it can cost (durable:
+ * commit); only then the request is started; the reply and ACCEPTED with the vendor's id are one
+ * transaction; the body file goes.
  *
  * Failure modes, by the provider's classification of how the request ended:
- *   surely not applied          -> PREPARED again (waits), or SPLIT into smaller batches, or the provider is stopped
- *   may have been applied       -> IN_DOUBT; never sent again unless evidence or the user says so
- *   dies between commit and end -> found SENDING at the next start: IN_DOUBT
+ *   surely not applied          -> PREPARED again (waits), or SPLIT into smaller batches, or the
+ * provider is stopped may have been applied       -> IN_DOUBT; never sent again unless evidence or
+ * the user says so dies between commit and end -> found SENDING at the next start: IN_DOUBT
  *
- * On the loop's thread; the body is built on the pool, which reads the engine's list, mapping and a copy of the places it needs. */
+ * On the loop's thread; the body is built on the pool, which reads the engine's list, mapping and a
+ * copy of the places it needs. */
 #include "run/engine.h"
 
 #include <dirent.h>
@@ -94,7 +96,8 @@ static int body_row(void *arg, const struct list_row *row, struct error *e)
     if (!bits_test(w->pool.members, (unsigned)(row->record - w->pool.first_record)))
         return 0;
     if (!question_check(&w->pool.question, row, &reason))
-        return error_set(e, ERR_INTERNAL, "record %llu was valid when it was planned and is not now: %s",
+        return error_set(e, ERR_INTERNAL,
+                         "record %llu was valid when it was planned and is not now: %s",
                          (unsigned long long)row->record, reason);
     op->body_item(&w->pool.block, &w->pool.question.record, w->pool.items++ == 0);
     return w->pool.block.len >= BODY_BLOCK / 2 ? body_flush(w, e) : 0;
@@ -182,7 +185,7 @@ struct submission {
     struct engine *engine;
     struct batch *batch;
     struct submission *next;
-    const char *end;  /* for the attempt's row: accepted, not-sent, refused, in-doubt */
+    const char *end; /* for the attempt's row: accepted, not-sent, refused, in-doubt */
     long status;
     uint64_t raw_bytes;
     struct buf packed; /* the reply, to be kept when accepted */
@@ -260,7 +263,7 @@ static void keep_reply(struct submission *s, const struct http_reply *reply)
 }
 
 static void is_accepted(struct engine *g, struct submission *s, const struct submit_reply *said,
-                     const struct http_reply *reply)
+                        const struct http_reply *reply)
 {
     struct batch *b = s->batch;
     s->end = "accepted";
@@ -278,8 +281,7 @@ static void is_accepted(struct engine *g, struct submission *s, const struct sub
         b->cost_max = said->reserved;
     if (said->price >= 0 && said->price != g->price) {
         log_write(LOG_WARN, "run", "%s charges %lld credits an item, not %lld; counting with that",
-                  g->setup.operation->provider->title, (long long)said->price,
-                  (long long)g->price);
+                  g->setup.operation->provider->title, (long long)said->price, (long long)g->price);
         g->price = said->price;
     }
     if (said->balance >= 0)

@@ -1,7 +1,9 @@
-/* The settings of a run: what the command line, environment and configuration file came to. Plain data; absent means not given.
+/* The settings of a run: what the command line, environment and configuration file came to. Plain
+ * data; absent means not given.
  *
- * FROZEN settings are fixed when a run starts and a different value later is an error that names it; LOOSE ones may change from
- * resume to resume, and one that is not given again keeps its last value. THIS ones belong to one process and are not remembered. */
+ * FROZEN settings are fixed when a run starts and a different value later is an error that names
+ * it; LOOSE ones may change from resume to resume, and one that is not given again keeps its last
+ * value. THIS ones belong to one process and are not remembered. */
 #ifndef TRANCHE_RUN_SETTINGS_H
 #define TRANCHE_RUN_SETTINGS_H
 
@@ -12,27 +14,27 @@
 #include "base/error.h"
 #include "provider/provider.h"
 
-#define SETTING_ABSENT INT64_MIN
+#define SETTING_ABSENT    INT64_MIN
 #define SETTINGS_MAPS_MAX 32
 
 /* id, how long it holds. Texts: NULL when absent. `id` with '_' for '-' is the option's name. */
 #define SETTINGS_TEXTS(X)                                                                          \
-    X(list, FROZEN)        /* as given; "-" is standard input */                                   \
+    X(list, FROZEN) /* as given; "-" is standard input */                                          \
     X(output, FROZEN)                                                                              \
     X(run_dir, THIS)                                                                               \
-    X(provider, FROZEN)    /* the operation: "enrichso/email-finder" */                            \
-    X(format, FROZEN)      /* ndjson, csv, tsv */                                                  \
-    X(compress, FROZEN)    /* zstd, gzip, none */                                                  \
-    X(csv_safe, FROZEN)    /* vendor, all, off */                                                  \
-    X(tier, LOOSE)         /* [P=]NAME */                                                          \
-    X(rate, LOOSE)         /* [P=]N/UNIT,... */                                                    \
-    X(on_in_doubt, LOOSE)  /* hold, resubmit, skip */                                              \
-    X(base_url, LOOSE)     /* [P=]URL */                                                           \
-    X(key_file, LOOSE)     /* [P=]PATH */                                                          \
-    X(concurrency, LOOSE)  /* [P=]N: batches in flight */                                          \
-    X(batch_size, LOOSE)   /* [P=]N */                                                             \
-    X(price, LOOSE)        /* OP=N */                                                              \
-    X(progress, THIS)      /* auto, bar, line, json, none */
+    X(provider, FROZEN)   /* the operation: "enrichso/email-finder" */                             \
+    X(format, FROZEN)     /* ndjson, csv, tsv */                                                   \
+    X(compress, FROZEN)   /* zstd, gzip, none */                                                   \
+    X(csv_safe, FROZEN)   /* vendor, all, off */                                                   \
+    X(tier, LOOSE)        /* [P=]NAME */                                                           \
+    X(rate, LOOSE)        /* [P=]N/UNIT,... */                                                     \
+    X(on_in_doubt, LOOSE) /* hold, resubmit, skip */                                               \
+    X(base_url, LOOSE)    /* [P=]URL */                                                            \
+    X(key_file, LOOSE)    /* [P=]PATH */                                                           \
+    X(concurrency, LOOSE) /* [P=]N: batches in flight */                                           \
+    X(batch_size, LOOSE)  /* [P=]N */                                                              \
+    X(price, LOOSE)       /* OP=N */                                                               \
+    X(progress, THIS)     /* auto, bar, line, json, none */
 
 /* Whole numbers; durations are milliseconds. SETTING_ABSENT when absent. Flags are 0 or 1. */
 #define SETTINGS_NUMBERS(X)                                                                        \
@@ -64,21 +66,24 @@ struct settings {
 /* Everything absent. */
 void settings_init(struct settings *s);
 
-/* As JSON, without what holds for one process; and back: texts are allocated and owned by *s until settings_free. */
+/* As JSON, without what holds for one process; and back: texts are allocated and owned by *s until
+ * settings_free. */
 void settings_json(const struct settings *s, struct buf *out);
 int settings_parse(struct settings *s, struct slice json, struct error *e);
 void settings_free(struct settings *s);
 
-/* Where base_url is absent, what <PROVIDER>_BASE_URL in the environment says (borrowed from there): so that it is remembered with the
- * run. Nothing in a sandbox, or while the provider is not known. */
+/* Where base_url is absent, what <PROVIDER>_BASE_URL in the environment says (borrowed from there):
+ * so that it is remembered with the run. Nothing in a sandbox, or while the provider is not known.
+ */
 void settings_environment(struct settings *s);
 
-/* Continue a run: what `given` leaves absent is taken from the environment (see above), then from `stored` (texts borrowed from
- * it). ERR_USAGE naming the first frozen setting that differs, with both values; a list or output is the same if both paths lead to
- * the same place. */
+/* Continue a run: what `given` leaves absent is taken from the environment (see above), then from
+ * `stored` (texts borrowed from it). ERR_USAGE naming the first frozen setting that differs, with
+ * both values; a list or output is the same if both paths lead to the same place. */
 int settings_merge(struct settings *given, const struct settings *stored, struct error *e);
 
-/* What the settings come to for the run's one operation: looked up, checked, defaults filled in. Borrowed from the settings. */
+/* What the settings come to for the run's one operation: looked up, checked, defaults filled in.
+ * Borrowed from the settings. */
 enum on_in_doubt { DOUBT_HOLD, DOUBT_RESUBMIT, DOUBT_SKIP };
 struct setup {
     const struct operation *operation;
@@ -90,7 +95,7 @@ struct setup {
     int64_t price;
     uint32_t batch_items; /* the most items of a batch */
     unsigned live_max;
-    int64_t max_credits;  /* INT64_MAX: no cap */
+    int64_t max_credits; /* INT64_MAX: no cap */
     int64_t max_doubt_credits;
     int64_t max_wait_ms, doubt_wait_ms, timeout_ms, drain_timeout_ms, linger_ms;
     enum on_in_doubt on_in_doubt;

@@ -1,10 +1,11 @@
 /* A run from start to end: new, continued, or finished already.
  *
- * What is checked before anything is spent: settings, the list, the mapping, the output's folder, the key. A fresh run directory in which nothing
- * began is removed again when one of these fails.
+ * What is checked before anything is spent: settings, the list, the mapping, the output's folder,
+ * the key. A fresh run directory in which nothing began is removed again when one of these fails.
  *
- * The end, in this order: every record has one outcome (checked) - OUT.partial is durable - rename - folder durable - the ledger says complete. If
- * the process dies between the rename and that, the next start finds OUT as long as the ledger says and no OUT.partial, and only says so. */
+ * The end, in this order: every record has one outcome (checked) - OUT.partial is durable - rename
+ * - folder durable - the ledger says complete. If the process dies between the rename and that, the
+ * next start finds OUT as long as the ledger says and no OUT.partial, and only says so. */
 #include "run/run.h"
 
 #include <errno.h>
@@ -61,8 +62,8 @@ static char *default_dir(const struct settings *s)
 /* Remove what a run that never began left in its directory. */
 static void discard(const char *dir)
 {
-    static const char *const names[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm", "list.zst",
-                                        "lock", "rejects.ndjson", "status.json"};
+    static const char *const names[] = {"ledger.db", "ledger.db-wal",  "ledger.db-shm", "list.zst",
+                                        "lock",      "rejects.ndjson", "status.json"};
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *path = file_join(dir, names[i]);
         unlink(path);
@@ -71,7 +72,8 @@ static void discard(const char *dir)
     rmdir(dir);
 }
 
-/* The list as a file, to tell later whether it is still the same: size and time of change; "-" for a pipe. */
+/* The list as a file, to tell later whether it is still the same: size and time of change; "-" for
+ * a pipe. */
 static void stamp_of(const struct settings *s, char *stamp, size_t size)
 {
     struct stat st;
@@ -282,15 +284,17 @@ static int check_conservation(const struct engine *g, struct error *e)
         sum += g->outcomes[i];
     if (sum == g->records)
         return 0;
-    return error_set(e, ERR_INTERNAL, "%llu records have an outcome and the list has %llu; nothing"
-                     " is lost, please report this", (unsigned long long)sum,
-                     (unsigned long long)g->records);
+    return error_set(e, ERR_INTERNAL,
+                     "%llu records have an outcome and the list has %llu; nothing"
+                     " is lost, please report this",
+                     (unsigned long long)sum, (unsigned long long)g->records);
 }
 
 static int exit_of(const struct engine *g)
 {
     return g->outcomes[OUTCOME_FAILED] + g->outcomes[OUTCOME_NO_CREDITS] +
-                       g->outcomes[OUTCOME_IN_DOUBT] > 0
+                       g->outcomes[OUTCOME_IN_DOUBT] >
+                   0
                ? 1
                : 0;
 }
@@ -354,7 +358,8 @@ static int carry_out(struct starting *s, struct error *e)
     return rc != 0 ? error_exit_status(rc) : exit_of(g);
 }
 
-/* All was emitted and renamed when the last process died: only the ledger does not say so yet. 1 yes. */
+/* All was emitted and renamed when the last process died: only the ledger does not say so yet. 1
+ * yes. */
 static int renamed_already(struct starting *s, struct error *e)
 {
     uint64_t bytes;
@@ -428,7 +433,8 @@ static int refuse(const struct starting *s, const char *what, struct error *e)
 {
     return error_set(e, ERR_USAGE,
                      "%s holds a finished run of another %s. Write elsewhere: -o OTHER; or move the"
-                     " old run aside: --force", s->home.dir, what);
+                     " old run aside: --force",
+                     s->home.dir, what);
 }
 
 /* Move DIR to the first DIR.N that is free. */
@@ -454,7 +460,8 @@ static int move_aside(const char *dir, struct error *e)
     return rc;
 }
 
-/* A run directory that was there before. 1: there is nothing more to do, and *status says so. 2: moved aside. */
+/* A run directory that was there before. 1: there is nothing more to do, and *status says so. 2:
+ * moved aside. */
 static int meet_old_run(struct starting *s, int *status, struct error *e)
 {
     struct settings *set = s->settings;
@@ -471,8 +478,10 @@ static int meet_old_run(struct starting *s, int *status, struct error *e)
         }
         if (!forced)
             return rc == 0 ? refuse(s, "list", e)
-                           : error_set(e, ERR_USAGE, "%s. That run is finished: write elsewhere with"
-                                       " -o OTHER, or move it aside with --force", differs.message);
+                           : error_set(e, ERR_USAGE,
+                                       "%s. That run is finished: write elsewhere with"
+                                       " -o OTHER, or move it aside with --force",
+                                       differs.message);
         home_close(&s->home);
         return 2;
     }
@@ -497,9 +506,11 @@ static int check_new(const struct starting *s, const char *dir, struct error *e)
         close(fd);
     }
     if (stat(s->output, &st) == 0 && s->settings->force != 1)
-        return error_set(e, ERR_CANTCREATE,
-                         "%s exists and %s, the run that would have made it, does not: move it away,"
-                         " choose another -o, or replace it with --force", s->output, dir);
+        return error_set(
+            e, ERR_CANTCREATE,
+            "%s exists and %s, the run that would have made it, does not: move it away,"
+            " choose another -o, or replace it with --force",
+            s->output, dir);
     return partial_probe(s->output, e);
 }
 
@@ -558,7 +569,8 @@ int run_resume(const char *dir, struct settings *set, struct error *e)
     if (rc == 0)
         rc = settings_merge(set, &s.home.stored, e);
     if (rc == 0 && (set->list == NULL || set->output == NULL || set->provider == NULL))
-        rc = error_set(e, ERR_DATA, "%s: the run never began; start it again with tranche run", dir);
+        rc =
+            error_set(e, ERR_DATA, "%s: the run never began; start it again with tranche run", dir);
     if (rc == 0) {
         s.output = output_path(dir, set);
         status = s.home.complete ? nothing_to_do(&s) : proceed(&s, e);

@@ -1,5 +1,5 @@
-/* tranche status: of a live run from its status.json, which the run replaces about once a second; of any other from its ledger, which is then
- * ours to lock. */
+/* tranche status: of a live run from its status.json, which the run replaces about once a second;
+ * of any other from its ledger, which is then ours to lock. */
 #include "run/run.h"
 
 #include <stdio.h>
@@ -155,7 +155,8 @@ static int status_once(const char *dir, bool json, struct error *e)
     if (rc == 0)
         show(&r, json);
     else if (none.code == ERR_NOINPUT)
-        rc = error_set(e, ERR_STOPPED, "%s is live and has no status yet; ask again in a second", dir);
+        rc = error_set(e, ERR_STOPPED, "%s is live and has no status yet; ask again in a second",
+                       dir);
     else
         *e = none;
     arena_deinit(&arena);

@@ -1,6 +1,8 @@
-/* tranche verify: every promise that can be checked from disk, one after another, each with what it found and the first offender by name.
+/* tranche verify: every promise that can be checked from disk, one after another, each with what it
+ * found and the first offender by name.
  *
- * Reads everything again: the list against its hashes, the ledger against itself, the output against a new rendering. Changes nothing. */
+ * Reads everything again: the list against its hashes, the ledger against itself, the output
+ * against a new rendering. Changes nothing. */
 #include "run/run.h"
 
 #include <fcntl.h>
@@ -33,9 +35,9 @@ struct verifying {
     /* What the ledger says, gathered on the way. */
     uint64_t records, asked, answered, items, attempts;
     uint32_t shards;
-    struct bits *wanted; /* by shard: asked records */
-    struct bits *held;   /* items of batches that hold theirs */
-    struct bits *have;   /* records with an answer */
+    struct bits *wanted;          /* by shard: asked records */
+    struct bits *held;            /* items of batches that hold theirs */
+    struct bits *have;            /* records with an answer */
     struct ledger_batch *batches; /* by id */
     uint32_t batch_count;
     struct dedupe *dedupe;
@@ -83,8 +85,8 @@ static void verdict(struct verifying *v, const char *name, const char *format, .
     } else if (ok) {
         printf("ok    %-22s %s\n", name, found);
     } else {
-        printf("FAIL  %-22s %s\n      %" PRIu64 " wrong, the first: %s\n", name, found, v->offenders,
-               v->first);
+        printf("FAIL  %-22s %s\n      %" PRIu64 " wrong, the first: %s\n", name, found,
+               v->offenders, v->first);
     }
     v->checks++;
     v->failed += !ok;
@@ -118,8 +120,8 @@ static int look_at_shard(void *arg, const struct list_shard *shard, struct error
 static int check_list(struct verifying *v, struct error *e)
 {
     int rc = ledger_each_shard(v->home->ledger, look_at_shard, v, e);
-    verdict(v, "same list", "%" PRIu64 " records in %u shards, each with the hash it had", v->records,
-            v->shards);
+    verdict(v, "same list", "%" PRIu64 " records in %u shards, each with the hash it had",
+            v->records, v->shards);
     v->wanted = calloc(v->shards + 1, sizeof *v->wanted);
     v->held = calloc(v->shards + 1, sizeof *v->held);
     v->have = calloc(v->shards + 1, sizeof *v->have);
@@ -193,7 +195,8 @@ static int look_at_slice(void *arg, uint32_t batch, uint32_t shard, const struct
     for (unsigned k = bits_next(members, 0); k < SHARD_RECORDS; k = bits_next(members, k + 1)) {
         uint32_t record = shard * SHARD_RECORDS + k + 1;
         if (!bits_test(&v->wanted[shard], k))
-            offend(v, "record %u is an item of batch %u and is a duplicate or invalid", record, batch);
+            offend(v, "record %u is an item of batch %u and is a duplicate or invalid", record,
+                   batch);
         if (bits_test(&v->held[shard], k))
             offend(v, "record %u is an item of batch %u and of another one", record, batch);
         bits_set(&v->held[shard], k);
@@ -209,8 +212,9 @@ static int check_spend(struct verifying *v, struct error *e)
         rc = ledger_each_batch(v->home->ledger, look_at_batch, v, e);
     if (rc == 0)
         rc = ledger_each_slice(v->home->ledger, 0, look_at_slice, v, e);
-    verdict(v, "single spend", "%" PRIu64 " identities, %" PRIu64 " of them in a batch, none in two",
-            v->asked, v->items);
+    verdict(v, "single spend",
+            "%" PRIu64 " identities, %" PRIu64 " of them in a batch, none in two", v->asked,
+            v->items);
     return rc;
 }
 
@@ -226,7 +230,8 @@ static int look_at_attempt(void *arg, const struct ledger_attempt *a, struct err
     return 0;
 }
 
-/* Nothing was sent without a row: as many attempts as the batches count, and none that went further without one. */
+/* Nothing was sent without a row: as many attempts as the batches count, and none that went further
+ * without one. */
 static int check_records_of_spend(struct verifying *v, struct error *e)
 {
     uint64_t armed = 0;
@@ -237,7 +242,8 @@ static int check_records_of_spend(struct verifying *v, struct error *e)
         if (batch_owes(state) && v->batches[id].attempt == 0)
             offend(v, "batch %u is %s and was never armed", id, v->batches[id].state);
         if ((state == BATCH_ACCEPTED || state == BATCH_WAITING || state == BATCH_FETCHING ||
-             state == BATCH_DONE) && v->batches[id].vendor_id[0] == '\0')
+             state == BATCH_DONE) &&
+            v->batches[id].vendor_id[0] == '\0')
             offend(v, "batch %u is %s and has no vendor's id", id, v->batches[id].state);
     }
     if (armed != v->attempts)
@@ -303,7 +309,8 @@ static int check_answers(struct verifying *v, struct error *e)
             if (bits_test(&v->wanted[s], k) && !bits_test(&v->have[s], k))
                 offend(v, "record %u has no answer", s * SHARD_RECORDS + k + 1);
     }
-    verdict(v, "answers", "%" PRIu64 " of %" PRIu64 " asked records have one", v->answered, v->asked);
+    verdict(v, "answers", "%" PRIu64 " of %" PRIu64 " asked records have one", v->answered,
+            v->asked);
     return rc;
 }
 
@@ -324,7 +331,8 @@ static int check_conservation(struct verifying *v, struct error *e)
         offend(v, "the run is complete and %u of %u shards are emitted", emitted, v->shards);
     if (sum != expected)
         offend(v, "%" PRIu64 " records are emitted", expected);
-    verdict(v, "conservation", "%" PRIu64 " outcomes for %" PRIu64 " emitted records", sum, expected);
+    verdict(v, "conservation", "%" PRIu64 " outcomes for %" PRIu64 " emitted records", sum,
+            expected);
     return 0;
 }
 
@@ -355,9 +363,10 @@ static int compare_shard(void *arg, const struct list_shard *place, struct error
         abort();
     if (file_read_at(c->fd, there, bytes.len, c->at, &bad) != 0 ||
         memcmp(there, bytes.data, bytes.len) != 0)
-        offend(c->v, "shard %u (records %" PRIu64 "-%" PRIu64 ", byte %" PRIu64
-               ") differs from what list and ledger give", place->number, place->first_record,
-               place->first_record + place->records - 1, c->at);
+        offend(c->v,
+               "shard %u (records %" PRIu64 "-%" PRIu64 ", byte %" PRIu64
+               ") differs from what list and ledger give",
+               place->number, place->first_record, place->first_record + place->records - 1, c->at);
     free(there);
     c->at += bytes.len;
     return 0;
@@ -382,7 +391,8 @@ static int check_output(struct verifying *v, struct error *e)
         c.fd = open(path, O_RDONLY | O_CLOEXEC);
         if (c.fd < 0 || fstat(c.fd, &st) != 0) {
             offend(v, "%s is not there", path);
-        } else if ((uint64_t)st.st_size < bytes || (v->home->complete && (uint64_t)st.st_size != bytes)) {
+        } else if ((uint64_t)st.st_size < bytes ||
+                   (v->home->complete && (uint64_t)st.st_size != bytes)) {
             offend(v, "%s has %" PRIdMAX " bytes, the ledger says %" PRIu64, path,
                    (intmax_t)st.st_size, bytes);
         } else {
@@ -441,8 +451,8 @@ int run_verify(const char *dir, bool json, struct error *e)
     if (h.stored.output == NULL)
         rc = error_set(e, ERR_DATA, "%s: the run never began", dir);
     if (rc == 0) {
-        v.output = strcmp(h.stored.output, "-") == 0 ? file_join(dir, "output")
-                                                      : strdup(h.stored.output);
+        v.output =
+            strcmp(h.stored.output, "-") == 0 ? file_join(dir, "output") : strdup(h.stored.output);
         rc = verify_all(&v, e);
     }
     if (rc == 0 && !json)

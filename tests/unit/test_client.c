@@ -952,6 +952,37 @@ static void test_early_reply(void **state)
     }
 }
 
+/* A whole answer, then a reset in the middle of the body: the answer counts. */
+static void serve_early_then_reset(struct raw *r)
+{
+    char extra[8192];
+    size_t len;
+    int fd = raw_accept(r, 5000);
+    if (raw_head(r, fd, extra, &len)) {
+        raw_write(fd, "HTTP/1.1 100 Continue\r\n\r\n");
+        raw_body(r, fd, extra, len, 100000);
+        raw_write(fd, OK);
+    }
+    usleep(100000);
+    raw_reset(fd);
+}
+
+static void test_early_reply_then_reset(void **state)
+{
+    struct fixture *f = *state;
+    size_t len = 30 << 20;
+    char *body = body_of(len);
+    struct test_call t;
+    raw_start(&f->raw, serve_early_then_reset, NULL);
+    call_init(&t, f, f->raw.port, (struct slice){body, len});
+    call_run(&t);
+    raw_join(&f->raw);
+    assert_int_equal(t.reply.end, HTTP_REPLY);
+    assert_int_equal(t.reply.status, 200);
+    assert_true(t.reply.sent < len);
+    free(body);
+}
+
 /* 417 to the expectation: libcurl tries again without it, and the body must still go once. */
 static void serve_417(struct raw *r)
 {
@@ -1263,6 +1294,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_large_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_short_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_early_reply, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_early_reply_then_reset, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expectation_failed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel_after_reply, setup, teardown),
