@@ -18,7 +18,7 @@
 static const struct machine_state states[BATCH_STATES] = {
     [BATCH_PREPARED] = {"PREPARED", TO(SENDING) | TO(SPLIT) | TO(FAILED)},
     [BATCH_SENDING] = {"SENDING",
-                       TO(PREPARED) | TO(ACCEPTED) | TO(IN_DOUBT) | TO(SPLIT) | TO(FAILED)},
+                       TO(PREPARED) | TO(ACCEPTED) | TO(IN_DOUBT)},
     [BATCH_ACCEPTED] = {"ACCEPTED", TO(WAITING) | TO(FETCHING)},
     [BATCH_WAITING] = {"WAITING", TO(FETCHING)},
     [BATCH_FETCHING] = {"FETCHING", TO(DONE)},

@@ -1,12 +1,16 @@
 /* The batch machine: one submission to a vendor from the moment its items are chosen to the moment
  * each has its answer.
  *
- *     PREPARED --arm--> SENDING --id--> ACCEPTED --pending--> WAITING --completed--> FETCHING --all
- * pages--> DONE ^                 |                                     (a poll that says completed
- * at once skips WAITING)
- *        +---not applied---+--may have been applied--> IN_DOUBT --decided--> PREPARED, ACCEPTED,
- * SKIPPED
- *        +--its items go into smaller batches--> SPLIT          +--refused for good--> FAILED
+ *     PREPARED -- armed --> SENDING -- id --> ACCEPTED -- pending --> WAITING
+ *        ^                     |                  |                      |
+ *        |                     |                  +----- completed ------+--> FETCHING --> DONE
+ *        |                     |                                                 (all pages in)
+ *        +-- not applied ------+
+ *                              +-- may have been applied --> IN_DOUBT
+ *
+ *     PREPARED --> SPLIT    its items go into other batches, or wait for one
+ *     PREPARED --> FAILED   its one item was refused for good
+ *     IN_DOUBT --> PREPARED, ACCEPTED, SKIPPED   by evidence or a recorded decision
  *
  * The states are durable, each in the ledger before anything that follows from it happens; what a
  * batch wants to do next is computed from its state (batch_need), never from the history of

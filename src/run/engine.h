@@ -194,12 +194,18 @@ bool planner_keep(struct engine *g, struct batch *b);
 /* It has ended: count it and free it. */
 void planner_forget(struct engine *g, struct batch *b);
 
-/* sender.c: bodies and submissions */
+/* body.c: the file that a submission streams */
+/* Build it; the batch is busy until then, and ready after. */
+void body_make(struct engine *g, struct batch *b);
+int body_open(const struct engine *g, const struct batch *b, struct error *e);
+void body_drop(struct engine *g, struct batch *b);
+/* Remove all bodies that an earlier process left. */
+void body_sweep(struct engine *g);
+
+/* sender.c: submissions */
 void sender_pump(struct engine *g, struct batch *b, const struct batch_need *need);
 /* Give up what is in flight. */
 void sender_cancel(struct engine *g);
-/* Remove all bodies that an earlier process left. */
-void sender_sweep(struct engine *g);
 
 /* fetcher.c: the balance, polls and pages */
 /* Read the balance, unless that is under way or may not be yet. */

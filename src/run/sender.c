@@ -1,21 +1,17 @@
-/* Submissions: the body, the arming, the send, and what its end means.
+/* Submissions: the arming, the send, and what its end means.
  *
- * Happy path: the body is built into a file of the run directory while it is hashed; gates, credits
- * and disk allow it; the ledger gets SENDING with attempt, hash and the most it can cost (durable:
- * commit); only then the request is started; the reply and ACCEPTED with the vendor's id are one
- * transaction; the body file goes.
+ * Happy path: the body is built and hashed (body.c); gates, credits and disk allow it; the ledger
+ * gets SENDING with attempt, hash and the most it can cost, durably; only then the request is
+ * started; the reply and ACCEPTED with the vendor's id are one transaction; the body file goes.
  *
  * Failure modes, by the provider's classification of how the request ended:
- *   surely not applied          -> PREPARED again (waits), or SPLIT into smaller batches, or the
- * provider is stopped may have been applied       -> IN_DOUBT; never sent again unless evidence or
- * the user says so dies between commit and end -> found SENDING at the next start: IN_DOUBT
+ *   surely not applied     PREPARED again, or SPLIT into smaller ones, or the provider is stopped
+ *   may have been applied  IN_DOUBT: never sent again but by evidence or the user's decision
+ *   dies before its end    found SENDING at the next start, which makes it IN_DOUBT
  *
- * On the loop's thread; the body is built on the pool, which reads the engine's list, mapping and a
- * copy of the places it needs. */
+ * On the loop's thread. */
 #include "run/engine.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,160 +20,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "run/question.h"
 #include "wire/digest.h"
 
-#define BODY_BLOCK       ((size_t)1 << 20)
 #define UNREACHABLE_MAX  8
 #define SUBMIT_IDLE_MS   60000
 #define SUBMIT_REPLY_MAX ((size_t)1 << 20)
-
-static void body_path(const struct engine *g, uint32_t batch, char *path, size_t size)
-{
-    snprintf(path, size, "%s/body.%u", g->dir, batch);
-}
-
-void sender_sweep(struct engine *g)
-{
-    DIR *dir = opendir(g->dir);
-    if (dir == NULL)
-        return;
-    for (struct dirent *d; (d = readdir(dir)) != NULL;)
-        if (strncmp(d->d_name, "body.", 5) == 0)
-            unlinkat(dirfd(dir), d->d_name, 0);
-    closedir(dir);
-}
-
-static void drop_body(struct engine *g, struct batch *b)
-{
-    char path[4096];
-    body_path(g, b->id, path, sizeof path);
-    unlink(path);
-    b->body_ready = false;
-}
-
-/* --- the body --- */
-
-struct body {
-    struct work work;
-    struct batch *batch;
-    char path[4096];
-    struct list_shard *places; /* of the batch's slices: the engine's own may move meanwhile */
-    char sha256[DIGEST_HEX_LEN + 1];
-    uint64_t bytes;
-    struct { /* the pool's */
-        struct question question;
-        struct buf block;
-        struct digest *digest;
-        const struct bits *members;
-        uint64_t first_record; /* of the shard */
-        uint32_t items;
-        int fd;
-    } pool;
-};
-
-static int body_flush(struct body *w, struct error *e)
-{
-    struct slice block = buf_slice(&w->pool.block);
-    if (w->pool.block.failed)
-        return error_set(e, ERR_INTERNAL, "a request item is longer than %zu bytes", BODY_BLOCK);
-    digest_add(w->pool.digest, block);
-    w->bytes += block.len;
-    int rc = file_write(w->pool.fd, block.data, block.len, e);
-    buf_reset(&w->pool.block);
-    return rc;
-}
-
-static int body_row(void *arg, const struct list_row *row, struct error *e)
-{
-    struct body *w = arg;
-    const struct operation *op = w->pool.question.operation;
-    const char *reason;
-    if (!bits_test(w->pool.members, (unsigned)(row->record - w->pool.first_record)))
-        return 0;
-    if (!question_check(&w->pool.question, row, &reason))
-        return error_set(e, ERR_INTERNAL,
-                         "record %llu was valid when it was planned and is not now: %s",
-                         (unsigned long long)row->record, reason);
-    op->body_item(&w->pool.block, &w->pool.question.record, w->pool.items++ == 0);
-    return w->pool.block.len >= BODY_BLOCK / 2 ? body_flush(w, e) : 0;
-}
-
-static int body_build(struct body *w, struct error *e)
-{
-    const struct engine *g = w->work.engine;
-    const struct operation *op = g->setup.operation;
-    int rc = 0;
-    unlink(w->path);
-    w->pool.fd = file_create(w->path, true, e);
-    if (w->pool.fd < 0)
-        return e->code == ERR_CANTCREATE ? (e->code = ERR_IO) : e->code;
-    op->body_begin(&w->pool.block);
-    for (uint32_t i = 0; rc == 0 && i < w->batch->slice_count; i++) {
-        w->pool.members = &w->batch->slices[i].members;
-        w->pool.first_record = w->places[i].first_record;
-        rc = list_read(g->list, &w->places[i], body_row, w, e);
-    }
-    op->body_end(&w->pool.block);
-    if (rc == 0)
-        rc = body_flush(w, e);
-    if (rc == 0 && w->pool.items != w->batch->items)
-        rc = error_set(e, ERR_INTERNAL, "batch %u has %u items and its body %u", w->batch->id,
-                       w->batch->items, w->pool.items);
-    close(w->pool.fd);
-    return rc;
-}
-
-static void body_run(struct work *work)
-{
-    struct body *w = (struct body *)work;
-    const struct engine *g = work->engine;
-    uint8_t sum[DIGEST_LEN];
-    question_init(&w->pool.question, g->setup.operation, &g->mapping);
-    buf_init(&w->pool.block, BODY_BLOCK);
-    w->pool.digest = digest_create();
-    if (w->pool.digest == NULL)
-        abort();
-    if (body_build(w, &work->error) != 0)
-        error_prefix(&work->error, "the body of batch %u", w->batch->id);
-    digest_finish(w->pool.digest, sum);
-    digest_hex(sum, sizeof sum, w->sha256);
-    question_deinit(&w->pool.question);
-    buf_deinit(&w->pool.block);
-}
-
-static void body_done(struct work *work)
-{
-    struct body *w = (struct body *)work;
-    struct batch *b = w->batch;
-    if (work->error.code != 0) {
-        engine_stop(work->engine, &work->error);
-    } else {
-        memcpy(b->body_sha256, w->sha256, sizeof b->body_sha256);
-        b->body_bytes = w->bytes;
-        b->body_ready = true;
-        b->busy = false;
-    }
-    free(w->places);
-    free(w);
-}
-
-static void build_body(struct engine *g, struct batch *b)
-{
-    struct body *w = calloc(1, sizeof *w);
-    if (w == NULL || (w->places = calloc(b->slice_count, sizeof *w->places)) == NULL)
-        abort();
-    w->batch = b;
-    body_path(g, b->id, w->path, sizeof w->path);
-    for (uint32_t i = 0; i < b->slice_count; i++)
-        w->places[i] = g->shards[b->slices[i].shard].place;
-    w->work.run = body_run;
-    w->work.done = body_done;
-    b->busy = true;
-    engine_work(g, &w->work);
-}
-
-/* --- the submission --- */
 
 struct submission {
     struct client_call call;
@@ -237,16 +84,16 @@ static void end_is_durable(struct commit_op *op, const struct error *e)
         memcpy(why, b->note, sizeof why);
         b->busy = false;
         if (b->state != BATCH_PREPARED)
-            drop_body(g, b);
+            body_drop(g, b);
         if (s->next_step == NEXT_HALVE) {
-            drop_body(g, b);
+            body_drop(g, b);
             planner_halve(g, b, why);
         } else if (s->next_step == NEXT_BALANCE) {
             g->balance = -1;
-            drop_body(g, b);
+            body_drop(g, b);
             planner_release(g, b, why);
         } else if (s->next_step == NEXT_FAIL) {
-            drop_body(g, b);
+            body_drop(g, b);
             scatter_conclude(g, b, OUTCOME_FAILED, why, BATCH_FAILED);
         }
     }
@@ -521,13 +368,13 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
         return;
     if (b->items > planner_most(g, b, &why)) {
         /* Limits were lowered since it was cut, or the balance was spent elsewhere. */
-        drop_body(g, b);
+        body_drop(g, b);
         planner_release(g, b, "the limits are lower than when it was cut");
         return;
     }
     if (need->want == BATCH_WANTS_BODY) {
         if (disk_allows(g, b))
-            build_body(g, b);
+            body_make(g, b);
         return;
     }
     int64_t at = gate_ready(&g->gates[RATE_SUBMIT], now);
@@ -537,10 +384,8 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
         engine_wait(g, at, "the rate of submissions");
         return;
     }
-    char path[4096];
     struct error e = {0};
-    body_path(g, b->id, path, sizeof path);
-    int fd = file_open_read(path, &e);
+    int fd = body_open(g, b, &e);
     if (fd < 0) {
         engine_stop(g, &e);
         return;

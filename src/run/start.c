@@ -2,10 +2,7 @@
  *
  * What is checked before anything is spent: settings, the list, the mapping, the output's folder,
  * the key. A fresh run directory in which nothing began is removed again when one of these fails.
- *
- * The end, in this order: every record has one outcome (checked) - OUT.partial is durable - rename
- * - folder durable - the ledger says complete. If the process dies between the rename and that, the
- * next start finds OUT as long as the ledger says and no OUT.partial, and only says so. */
+ */
 #include "run/run.h"
 
 #include <errno.h>
@@ -20,11 +17,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "run/end.h"
 #include "run/engine.h"
 #include "run/home.h"
 #include "run/key.h"
 #include "run/question.h"
-#include "run/totals.h"
 #include "sim/sim.h"
 
 #define SANDBOX_KEY     "sandbox"
@@ -130,23 +127,6 @@ static int store_stamp(struct starting *s, struct error *e)
     if (rc == 0)
         rc = ledger_set(s->home.ledger, "source", slice_of(stamp), e);
     return rc == 0 ? ledger_commit(s->home.ledger, e) : rc;
-}
-
-static int copy_to_stdout(const char *path, struct error *e)
-{
-    char block[1 << 16];
-    int fd = file_open_read(path, e), rc = fd < 0 ? fd : 0;
-    for (ssize_t n; rc == 0 && (n = read(fd, block, sizeof block)) != 0;) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            rc = error_errno(e, ERR_IO, errno, "%s", path);
-        else if (file_write(STDOUT_FILENO, block, (size_t)n, e) != 0)
-            rc = error_prefix(e, "standard output");
-    }
-    if (fd >= 0)
-        close(fd);
-    return rc;
 }
 
 /* --- the sandbox --- */
@@ -262,73 +242,6 @@ static enum progress_mode progress_mode(const struct settings *s)
     return PROGRESS_AUTO;
 }
 
-/* --- ends --- */
-
-static int write_report(const struct engine *g, const struct report *r, struct error *e)
-{
-    struct buf text;
-    char *path = file_join(g->dir, "report.json");
-    buf_init(&text, (size_t)1 << 20);
-    report_json(r, &text);
-    int rc = file_replace(path, buf_slice(&text), true, e);
-    buf_deinit(&text);
-    free(path);
-    return rc;
-}
-
-/* Every record has exactly one outcome. */
-static int check_conservation(const struct engine *g, struct error *e)
-{
-    uint64_t sum = 0;
-    for (int i = OUTCOME_FOUND; i < OUTCOME_COUNT; i++)
-        sum += g->outcomes[i];
-    if (sum == g->records)
-        return 0;
-    return error_set(e, ERR_INTERNAL,
-                     "%llu records have an outcome and the list has %llu; nothing"
-                     " is lost, please report this",
-                     (unsigned long long)sum, (unsigned long long)g->records);
-}
-
-static int exit_of(const struct engine *g)
-{
-    return g->outcomes[OUTCOME_FAILED] + g->outcomes[OUTCOME_NO_CREDITS] +
-                       g->outcomes[OUTCOME_IN_DOUBT] >
-                   0
-               ? 1
-               : 0;
-}
-
-static void show_end(struct starting *s, int status, const char *problem)
-{
-    struct engine *g = &s->engine;
-    struct report r;
-    struct buf text;
-    struct error ignored = {0};
-    char advice[1200];
-    engine_report(g, &r);
-    r.state = g->complete ? "complete" : "stopped";
-    r.waiting = "";
-    r.problem = problem;
-    r.exit_status = status;
-    snprintf(advice, sizeof advice, "tranche %s %s",
-             g->complete && r.batches_in_doubt > 0 ? "resolve" : "resume", g->dir);
-    r.advice = g->complete && r.batches_in_doubt == 0 ? "" : advice;
-    progress_destroy(g->progress);
-    g->progress = NULL;
-    log_set_curtain(NULL, NULL, NULL);
-    engine_status(g, &r);
-    if (write_report(g, &r, &ignored) != 0)
-        log_write(LOG_WARN, "run", "report.json: %s", ignored.message);
-    if (g->settings->quiet == 1)
-        return;
-    buf_init(&text, 1 << 16);
-    report_summary(&r, &text);
-    fflush(stdout);
-    fputs(buf_text(&text), stderr);
-    buf_deinit(&text);
-}
-
 /* The engine's run, and its end. */
 static int carry_out(struct starting *s, struct error *e)
 {
@@ -337,7 +250,7 @@ static int carry_out(struct starting *s, struct error *e)
     show_start(g, resumed);
     g->progress = progress_create(stderr, progress_mode(g->settings));
     log_set_curtain(progress_lift, progress_drop, g->progress);
-    sender_sweep(g);
+    body_sweep(g);
     int64_t whole = 0;
     int rc = ledger_get_i64(g->ledger, LEDGER_KEY_WHOLE, &whole, e);
     if (rc >= 0)
@@ -349,45 +262,13 @@ static int carry_out(struct starting *s, struct error *e)
         _exit(error_exit_status(e->code));
     }
     if (rc == 0)
-        rc = check_conservation(g, e);
+        rc = end_check(g, e);
     if (rc == 0)
-        rc = home_set_state(&s->home, true, exit_of(g), e);
-    show_end(s, rc == 0 ? exit_of(g) : error_exit_status(rc), rc == 0 ? "" : e->message);
+        rc = home_set_state(&s->home, true, end_status(g), e);
+    end_show(g, rc == 0 ? end_status(g) : error_exit_status(rc), rc == 0 ? "" : e->message);
     if (rc == 0 && strcmp(g->settings->output, "-") == 0)
-        rc = copy_to_stdout(s->output, e);
-    return rc != 0 ? error_exit_status(rc) : exit_of(g);
-}
-
-/* All was emitted and renamed when the last process died: only the ledger does not say so yet. 1
- * yes. */
-static int renamed_already(struct starting *s, struct error *e)
-{
-    uint64_t bytes;
-    uint32_t emitted, shards;
-    int64_t whole = 0;
-    struct totals totals;
-    struct stat st;
-    size_t len = strlen(s->output) + sizeof ".partial";
-    char *partial = malloc(len);
-    if (partial == NULL)
-        abort();
-    snprintf(partial, len, "%s.partial", s->output);
-    int rc = ledger_get_output(s->home.ledger, &bytes, &emitted, e);
-    if (rc >= 0)
-        rc = ledger_shard_count(s->home.ledger, &shards, e);
-    if (rc >= 0)
-        rc = ledger_get_i64(s->home.ledger, LEDGER_KEY_WHOLE, &whole, e);
-    bool renamed = rc >= 0 && whole == 1 && emitted == shards && bytes > 0 &&
-                   access(partial, F_OK) != 0 && stat(s->output, &st) == 0 &&
-                   (uint64_t)st.st_size == bytes;
-    free(partial);
-    if (!renamed)
-        return rc < 0 ? rc : 0;
-    rc = totals_load(&totals, s->home.ledger, e);
-    if (rc == 0)
-        rc = home_set_state(&s->home, true, totals_exit_status(&totals), e);
-    s->home.exit_status = totals_exit_status(&totals);
-    return rc < 0 ? rc : 1;
+        rc = end_copy(s->output, e);
+    return rc != 0 ? error_exit_status(rc) : end_status(g);
 }
 
 static int nothing_to_do(const struct starting *s)
@@ -405,7 +286,7 @@ static int proceed(struct starting *s, struct error *e)
     int rc = settings_resolve(s->settings, &g->setup, e);
     if (rc == 0 && s->home.fresh)
         rc = partial_probe(s->output, e);
-    if (rc == 0 && !s->home.fresh && (rc = renamed_already(s, e)) == 1)
+    if (rc == 0 && !s->home.fresh && (rc = end_renamed_already(&s->home, s->output, e)) == 1)
         return nothing_to_do(s);
     if (rc == 0)
         rc = make_engine(s, e);
