@@ -68,7 +68,7 @@ struct csv *csv_create(char delimiter, const char *name, const struct columns *c
     csv_set_space_func(&c->parser, never);
     csv_set_blk_size(&c->parser, 4096);
     /* Cells are never longer together than the row is in the window. */
-    buf_init(&c->text, WINDOW_MAX);
+    buf_init(&c->text, FEED_MAX);
     return c;
 }
 
@@ -219,13 +219,13 @@ static int finish(struct csv *c, struct error *e)
 }
 
 /* Make sure of a byte behind the first `used` ones of the row. 1; 0 where the stream ends; <0. */
-static int behind(struct csv *c, struct window *w, size_t used, struct error *e)
+static int behind(struct csv *c, struct feed *w, size_t used, struct error *e)
 {
     if (w->at + used < w->end)
         return 1;
     if (used > LIST_LINE_MAX + LINE_END_MAX)
         return row_too_long(c, e);
-    return window_more(w, 1, e);
+    return feed_more(w, 1, e);
 }
 
 /* How long the cell is so far that libcsv is at. What may be its closing quote and the blanks
@@ -239,7 +239,7 @@ static size_t open_cell(const struct csv *c)
 
 /* Feed the row up to the next line end, if one is in sight: *used is moved behind it and *lines
  * counts it. */
-static int feed_line(struct csv *c, struct window *w, size_t *used, uint64_t *lines,
+static int feed_line(struct csv *c, struct feed *w, size_t *used, uint64_t *lines,
                      struct error *e)
 {
     const char *from = w->data + w->at + *used, *end = w->data + w->end;
@@ -279,7 +279,7 @@ static void place_cells(struct csv *c)
 }
 
 /* Read the row that begins at the window's `at` by libcsv. */
-static int read_quoted(struct csv *c, struct window *w, struct error *e)
+static int read_quoted(struct csv *c, struct feed *w, struct error *e)
 {
     size_t used = 0;
     uint64_t lines = 0;
@@ -312,13 +312,13 @@ static int read_quoted(struct csv *c, struct window *w, struct error *e)
     return 1;
 }
 
-static void begin_row(struct csv *c, const struct window *w)
+static void begin_row(struct csv *c, const struct feed *w)
 {
     *c->row = (struct csv_row){.line = w->line};
     c->ended = c->behind_quote = c->too_long = false;
 }
 
-static int finish_simple(struct csv *c, struct window *w, const char *stop, struct error *e)
+static int finish_simple(struct csv *c, struct feed *w, const char *stop, struct error *e)
 {
     const char *text = w->data + w->at;
 
@@ -331,14 +331,14 @@ static int finish_simple(struct csv *c, struct window *w, const char *stop, stru
     if (w->at == w->end)
         return 1;
     /* Reads nothing: a CR at the end of the window was not taken for a line end. */
-    int rc = window_skip_line_end(w, e);
+    int rc = feed_skip_line_end(w, e);
     return rc < 0 ? rc : 1;
 }
 
-int csv_next(struct csv *c, struct window *w, struct slice *cells, unsigned max,
+int csv_next(struct csv *c, struct feed *w, struct slice *cells, unsigned max,
              struct csv_row *row, struct error *e)
 {
-    int rc = window_skip_line_ends(w, e);
+    int rc = feed_skip_line_ends(w, e);
 
     if (rc <= 0)
         return rc;
@@ -363,7 +363,7 @@ int csv_next(struct csv *c, struct window *w, struct slice *cells, unsigned max,
         if (seen > LIST_LINE_MAX + LINE_END_MAX)
             return row_too_long(c, e);
         /* As much again, so that reading the row from its start stays linear in all. */
-        rc = window_more(w, seen, e);
+        rc = feed_more(w, seen, e);
         if (rc < 0)
             return rc;
     }

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "input/columns.h"
-#include "input/window.h"
+#include "input/feed.h"
 
 struct csv;
 
@@ -29,7 +29,7 @@ void csv_destroy(struct csv *c);
  * `cells`; cells and text are good until the next call for this window. Returns 1; 0 at the end of
  * the stream; ERR_DATA for a cell beyond LIST_CELL_MAX, a row beyond LIST_LINE_MAX and a quote that
  * is still open when the stream ends; whatever the window's fill and tap return. */
-int csv_next(struct csv *c, struct window *w, struct slice *cells, unsigned max,
+int csv_next(struct csv *c, struct feed *w, struct slice *cells, unsigned max,
              struct csv_row *row, struct error *e);
 
 #endif

@@ -34,7 +34,7 @@
 #include "input/sniff.h"
 #include "input/source.h"
 #include "input/spool.h"
-#include "input/window.h"
+#include "input/feed.h"
 #include "wire/utf8.h"
 
 struct list {
@@ -48,7 +48,7 @@ struct list {
     uint32_t known_count;
     _Atomic uint64_t done; /* of the source's bytes */
     struct {
-        struct window window;
+        struct feed window;
         struct rows *rows;
         XXH3_state_t *hash;
         uint32_t next; /* the number of the shard that comes */
@@ -109,7 +109,7 @@ static int read_header(struct list *l, struct columns *columns, struct error *e)
     if (rc > 0)
         rc = take_header(l, &row, cells, columns, e);
     if (rc == 0)
-        rc = window_skip_line_ends(&l->scan.window, e);
+        rc = feed_skip_line_ends(&l->scan.window, e);
     if (rc == 0)
         rc = error_set(e, ERR_DATA, "%s has a header but no rows", l->name);
     csv_destroy(csv);
@@ -139,7 +139,7 @@ static int compare_header(struct list *l, struct error *e)
 /* Find out what the list is, and leave the window at its first row. */
 static int read_beginning(struct list *l, const struct list_options *o, struct error *e)
 {
-    struct window *w = &l->scan.window;
+    struct feed *w = &l->scan.window;
     bool known = o->columns_json != NULL;
     char delimiter = known && l->frozen.format == LIST_CSV ? l->frozen.delimiter : o->delimiter;
     struct columns_frozen found = {.packing = source_packing(l->source)};
@@ -196,7 +196,7 @@ static int open_source(struct list *l, const struct list_options *o, struct erro
     int rc = source_open(&l->source, o->path, e);
 
     if (rc == 0)
-        rc = window_init(&l->scan.window, fill_from_source, l, 0, 1, e);
+        rc = feed_init(&l->scan.window, fill_from_source, l, 0, 1, e);
     if (rc == 0)
         rc = read_beginning(l, o, e);
     if (rc == 0)
@@ -256,7 +256,7 @@ void list_close(struct list *l)
         return;
     rows_destroy(l->scan.rows);
     XXH3_freeState(l->scan.hash);
-    window_deinit(&l->scan.window);
+    feed_deinit(&l->scan.window);
     spool_close(l->spool);
     source_close(l->source);
     columns_deinit(&l->columns);
@@ -346,8 +346,8 @@ static int tap_scan(void *arg, const char *data, size_t len, struct error *e)
  * estimates from the first shards would count whole windows as theirs. */
 static void note_progress(struct list *l)
 {
-    const struct window *w = &l->scan.window;
-    double read = (double)(w->base + w->end), used = (double)window_offset(w);
+    const struct feed *w = &l->scan.window;
+    double read = (double)(w->base + w->end), used = (double)feed_offset(w);
     uint64_t done = source_done(l->source);
 
     if (read > used)
@@ -358,16 +358,16 @@ static void note_progress(struct list *l)
 /* Use up the bytes of a known shard, which are at the window. */
 static int skip_known(struct list *l, const struct list_shard *shard, struct error *e)
 {
-    struct window *w = &l->scan.window;
+    struct feed *w = &l->scan.window;
     uint64_t left = shard->bytes;
     uint8_t hash[16];
     bool cr = false;
 
-    if (window_offset(w) != shard->offset || w->line != shard->line)
+    if (feed_offset(w) != shard->offset || w->line != shard->line)
         return changed(l, shard, e);
     XXH3_128bits_reset(l->scan.hash);
     while (left > 0) {
-        int rc = w->at < w->end ? 1 : window_more(w, 1, e);
+        int rc = w->at < w->end ? 1 : feed_more(w, 1, e);
         if (rc < 0)
             return rc;
         if (rc == 0)
@@ -393,11 +393,11 @@ static int begin_scan(struct list *l, struct error *e)
     if (l->known_count > 0 && !l->spool && source_in_place(l->source)) {
         from = l->known_count - 1;
         source_seek(l->source, l->known[from].offset);
-        window_restart(&l->scan.window, l->known[from].offset, l->known[from].line);
+        feed_restart(&l->scan.window, l->known[from].offset, l->known[from].line);
     }
     for (uint32_t i = from; rc == 0 && i < l->known_count; i++)
         rc = skip_known(l, &l->known[i], e);
-    window_set_tap(&l->scan.window, tap_scan, l);
+    feed_set_tap(&l->scan.window, tap_scan, l);
     l->scan.begun = true;
     return rc;
 }
@@ -427,7 +427,7 @@ static int scan_rows(struct list *l, struct list_shard *shard, list_row_fn *fn, 
 static int scan_shard(struct list *l, struct list_shard *shard, list_row_fn *fn, void *arg,
                       struct error *e)
 {
-    struct window *w = &l->scan.window;
+    struct feed *w = &l->scan.window;
     int rc = l->scan.begun ? 0 : begin_scan(l, e);
 
     if (rc < 0)
@@ -436,7 +436,7 @@ static int scan_shard(struct list *l, struct list_shard *shard, list_row_fn *fn,
         .number = l->scan.next,
         .first_record = (uint64_t)l->scan.next * SHARD_RECORDS + 1,
         .line = w->line,
-        .offset = window_offset(w),
+        .offset = feed_offset(w),
     };
     if (l->records_max > 0 && shard->first_record > l->records_max)
         return 0;
@@ -444,10 +444,10 @@ static int scan_shard(struct list *l, struct list_shard *shard, list_row_fn *fn,
     rc = scan_rows(l, shard, fn, arg, e);
     if (rc < 0 || shard->records == 0)
         return rc;
-    rc = window_flush(w, e);
+    rc = feed_flush(w, e);
     if (rc < 0)
         return rc;
-    shard->bytes = window_offset(w) - shard->offset;
+    shard->bytes = feed_offset(w) - shard->offset;
     digest(l->scan.hash, shard->hash);
     if (l->spool)
         rc = spool_end_frame(l->spool, &shard->spool_offset, &shard->spool_bytes, e);
@@ -477,7 +477,7 @@ struct reading {
     uint64_t given; /* of its bytes */
     struct spool_frame *frame;
     XXH3_state_t *hash;
-    struct window window;
+    struct feed window;
     struct rows *rows;
     bool cannot_read; /* what failed is reading, not what was read */
 };
@@ -529,7 +529,7 @@ static int reading_init(struct reading *r, const struct list *l, const struct li
     if (!l->spool && !(l->source && source_in_place(l->source)))
         return error_set(e, ERR_INTERNAL, "%s was not spooled, so it cannot be read again",
                          l->name);
-    int rc = window_init(&r->window, fill_from_shard, r, shard->offset, shard->line, e);
+    int rc = feed_init(&r->window, fill_from_shard, r, shard->offset, shard->line, e);
     if (rc < 0)
         return rc;
     r->rows = rows_create(&l->frozen, l->name, &l->columns);
@@ -539,7 +539,7 @@ static int reading_init(struct reading *r, const struct list *l, const struct li
     if (!r->rows || !r->hash || (l->spool && !r->frame))
         return no_memory(e);
     XXH3_128bits_reset(r->hash);
-    window_set_tap(&r->window, tap_reading, r);
+    feed_set_tap(&r->window, tap_reading, r);
     return 0;
 }
 
@@ -548,7 +548,7 @@ static void reading_deinit(struct reading *r)
     spool_frame_close(r->frame);
     XXH3_freeState(r->hash);
     rows_destroy(r->rows);
-    window_deinit(&r->window);
+    feed_deinit(&r->window);
 }
 
 static int read_rows(struct reading *r, list_row_fn *fn, void *arg, struct error *e)
@@ -568,7 +568,7 @@ static int read_rows(struct reading *r, list_row_fn *fn, void *arg, struct error
             return rc;
     }
     if (rc == 0)
-        rc = window_flush(&r->window, e);
+        rc = feed_flush(&r->window, e);
     /* Rows could be made of these bytes once. */
     if (rc == ERR_DATA && !r->cannot_read)
         return changed(r->list, shard, e);

@@ -57,7 +57,7 @@ void ndjson_destroy(struct ndjson *n)
 /* The line that begins `skip` bytes from the window's `at`, without its LF. Returns 1; 0 where the
  * stream ends, or when a line that is not the first one in the window passes LIST_LINE_MAX bytes
  * from `at`. */
-static int find_line(struct window *w, size_t skip, const char *name, struct slice *line,
+static int find_line(struct feed *w, size_t skip, const char *name, struct slice *line,
                      struct error *e)
 {
     size_t seen = 0;
@@ -74,7 +74,7 @@ static int find_line(struct window *w, size_t skip, const char *name, struct sli
         if (lf || w->eof)
             return line->len > 0 || lf;
         seen = len;
-        int rc = window_more(w, len > 0 ? len : 1, e);
+        int rc = feed_more(w, len > 0 ? len : 1, e);
         if (rc < 0)
             return rc;
     }
@@ -162,7 +162,7 @@ static int check_cells(const struct ndjson *n, const struct slice *cells, uint64
 }
 
 /* Use up the line, and the LF behind it. */
-static void skip_line(struct window *w, struct slice line)
+static void skip_line(struct feed *w, struct slice line)
 {
     w->at += line.len;
     if (w->at == w->end)
@@ -171,7 +171,7 @@ static void skip_line(struct window *w, struct slice line)
     w->line++;
 }
 
-int ndjson_next(struct ndjson *n, struct window *w, struct slice *cells, struct ndjson_row *row,
+int ndjson_next(struct ndjson *n, struct feed *w, struct slice *cells, struct ndjson_row *row,
                 struct error *e)
 {
     struct slice line, json;
@@ -218,7 +218,7 @@ static int add_keys(struct columns *columns, struct json_value root)
 
 /* Look at the first rows; *objects counts those that are objects. What lies beyond LIST_LINE_MAX is
  * left out, or the columns would depend on how much happened to be read. */
-static int peek_rows(struct ndjson *n, struct columns *columns, struct window *w, unsigned *objects,
+static int peek_rows(struct ndjson *n, struct columns *columns, struct feed *w, unsigned *objects,
                      struct error *e)
 {
     struct json_value root;
@@ -244,7 +244,7 @@ static int peek_rows(struct ndjson *n, struct columns *columns, struct window *w
     return 0;
 }
 
-int ndjson_peek(struct columns *columns, struct window *w, const char *name, struct error *e)
+int ndjson_peek(struct columns *columns, struct feed *w, const char *name, struct error *e)
 {
     struct ndjson *n = ndjson_create(name, columns);
     unsigned objects = 0;

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "input/columns.h"
-#include "input/window.h"
+#include "input/feed.h"
 
 #define NDJSON_DEPTH_MAX 64
 /* Rows whose keys are the columns, as far as they lie in the first LIST_LINE_MAX bytes. */
@@ -31,11 +31,11 @@ void ndjson_destroy(struct ndjson *n);
  * good until the next call. Returns 1; 0 at the end of the stream; ERR_DATA for a line beyond
  * LIST_LINE_MAX or a cell beyond LIST_CELL_MAX; ERR_INTERNAL; whatever the window's fill and tap
  * return. */
-int ndjson_next(struct ndjson *n, struct window *w, struct slice *cells, struct ndjson_row *row,
+int ndjson_next(struct ndjson *n, struct feed *w, struct slice *cells, struct ndjson_row *row,
                 struct error *e);
 
 /* Add the keys of the first rows to `columns`, in order of appearance, without using the rows up.
  * ERR_DATA when none of those rows is an object. */
-int ndjson_peek(struct columns *columns, struct window *w, const char *name, struct error *e);
+int ndjson_peek(struct columns *columns, struct feed *w, const char *name, struct error *e);
 
 #endif

@@ -55,9 +55,9 @@ void rows_destroy(struct rows *r)
 }
 
 /* Whether the row that was just used up is UTF-8. */
-static bool row_valid(struct rows *r, const struct window *w, struct slice text)
+static bool row_valid(struct rows *r, const struct feed *w, struct slice text)
 {
-    uint64_t end = window_offset(w), reached = w->base + w->end;
+    uint64_t end = feed_offset(w), reached = w->base + w->end;
 
     if (end <= r->valid_to)
         return true;
@@ -89,7 +89,7 @@ static const char *not_utf8(struct rows *r, unsigned count)
     return "not UTF-8";
 }
 
-static int next_csv(struct rows *r, struct window *w, struct list_row *row, struct error *e)
+static int next_csv(struct rows *r, struct feed *w, struct list_row *row, struct error *e)
 {
     unsigned count = r->columns->count;
     struct csv_row c;
@@ -110,7 +110,7 @@ static int next_csv(struct rows *r, struct window *w, struct list_row *row, stru
     return 1;
 }
 
-static int next_ndjson(struct rows *r, struct window *w, struct list_row *row, struct error *e)
+static int next_ndjson(struct rows *r, struct feed *w, struct list_row *row, struct error *e)
 {
     struct ndjson_row n;
 
@@ -122,7 +122,7 @@ static int next_ndjson(struct rows *r, struct window *w, struct list_row *row, s
     return 1;
 }
 
-int rows_next(struct rows *r, struct window *w, struct list_row *row, struct error *e)
+int rows_next(struct rows *r, struct feed *w, struct list_row *row, struct error *e)
 {
     return r->csv ? next_csv(r, w, row, e) : next_ndjson(r, w, row, e);
 }

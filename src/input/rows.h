@@ -4,7 +4,7 @@
 
 #include "input/columns.h"
 #include "input/list.h"
-#include "input/window.h"
+#include "input/feed.h"
 
 struct rows;
 
@@ -15,7 +15,7 @@ void rows_destroy(struct rows *r);
 
 /* The next row, all but its `record`; it is used up in the window, and good until the next call.
  * Returns 1; 0 at the end of the stream; a negative code as csv_next and ndjson_next have it. */
-int rows_next(struct rows *r, struct window *w, struct list_row *row, struct error *e);
+int rows_next(struct rows *r, struct feed *w, struct list_row *row, struct error *e);
 
 /* Line ends in these bytes, as reading rows counts them. *cr carries a CR at the end over to the
  * next piece; false at first. */

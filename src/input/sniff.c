@@ -149,11 +149,11 @@ static int find_format(struct slice text, const char *name, enum list_format *fo
     return 0;
 }
 
-int sniff_content(struct window *w, const char *name, char delimiter, enum list_format *format,
+int sniff_content(struct feed *w, const char *name, char delimiter, enum list_format *format,
                   char *found, struct error *e)
 {
     while (w->end - w->at < SNIFF_BYTES && !w->eof) {
-        int rc = window_more(w, SNIFF_BYTES, e);
+        int rc = feed_more(w, SNIFF_BYTES, e);
         if (rc < 0)
             return rc;
     }

@@ -128,6 +128,8 @@ enum reply_class provider_classify(const struct http_reply *reply, bool paid, bo
     case HTTP_NOT_SENT:
         return REPLY_RETRY;
     case HTTP_CUT:
+        /* The status line was whole, and a refusal needs no body. */
+        return reply->status >= 300 ? classify_status(reply->status, paid, false) : unclear(paid);
     case HTTP_LOST:
     case HTTP_CANCELLED:
         return unclear(paid);
@@ -193,7 +195,7 @@ static const char *operation_problem(const struct provider *p, const struct oper
         return "an operation with a limit of 0";
     if (o->price < 0)
         return "an operation with a negative price";
-    if (o->poll_first_ms <= 0 || o->poll_max_ms < o->poll_first_ms || o->doubt_ms <= 0)
+    if (o->poll_first_ms <= 0 || o->poll_max_ms < o->poll_first_ms || o->doubt_ms < 0)
         return "an operation with impossible times";
     if (!o->build_submit || !o->body_begin || !o->body_item || !o->body_end || !o->build_poll ||
         !o->build_page)

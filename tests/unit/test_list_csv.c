@@ -5,7 +5,7 @@
 #include <csv.h>
 
 #include "input/csv.h"
-#include "input/window.h"
+#include "input/feed.h"
 
 /* The judge: libcsv, fed one byte at a time. Blanks are blanks to it in quoted cells only. */
 struct judge {
@@ -108,7 +108,7 @@ static int cut(struct slice text, char delimiter, unsigned piece, unsigned seed,
 {
     struct pieces stream = {text, piece, seed};
     struct slice cells[1024];
-    struct window w;
+    struct feed w;
     struct csv_row row;
     struct error e = {0};
     struct buf tapped;
@@ -118,14 +118,14 @@ static int cut(struct slice text, char delimiter, unsigned piece, unsigned seed,
 
     assert_non_null(c);
     buf_init(&tapped, SIZE_MAX);
-    assert_int_equal(window_init(&w, fill_piece, &stream, 0, 1, &e), 0);
-    window_set_tap(&w, tap_bytes, &tapped);
+    assert_int_equal(feed_init(&w, fill_piece, &stream, 0, 1, &e), 0);
+    feed_set_tap(&w, tap_bytes, &tapped);
     while ((rc = csv_next(c, &w, cells, 1024, &row, &e)) > 0) {
         uint64_t start = w.base + (uint64_t)(row.text.data - w.data);
         assert_memory_equal(text.data + start, row.text.data, row.text.len);
         lines += lines_in((struct slice){text.data + at, start - at});
         assert_int_equal(row.line, lines);
-        at = window_offset(&w);
+        at = feed_offset(&w);
         lines += lines_in((struct slice){text.data + start, at - start});
         assert_int_equal(w.line, lines);
         /* A row, and so a shard, never ends inside a CRLF. */
@@ -135,14 +135,14 @@ static int cut(struct slice text, char delimiter, unsigned piece, unsigned seed,
         buf_append_format(out, " %u\n", row.count);
     }
     if (rc == 0) {
-        assert_int_equal(window_flush(&w, &e), 0);
+        assert_int_equal(feed_flush(&w, &e), 0);
         assert_int_equal(tapped.len, text.len);
         assert_true(slice_eq(buf_slice(&tapped), text));
     } else {
         assert_non_null(strstr(e.message, "never closed"));
     }
     buf_deinit(&tapped);
-    window_deinit(&w);
+    feed_deinit(&w);
     csv_destroy(c);
     return rc;
 }
@@ -235,7 +235,7 @@ static void test_moves(void **state)
     (void)state;
     for (unsigned r = 0; r < 4; r++) {
         buf_init(&b, SIZE_MAX);
-        while (b.len < 3 * WINDOW_FIRST)
+        while (b.len < 3 * FEED_FIRST)
             buf_append_text(&b, rows[r]);
         for (unsigned seed = 0; seed < 3; seed++) {
             compare(buf_slice(&b), ',', 3, seed);

@@ -85,7 +85,7 @@ static void problems_are_seen(void **state)
     BROKEN_PROVIDER(ops[0].price = -1, "price");
     BROKEN_PROVIDER(ops[0].poll_first_ms = 0, "times");
     BROKEN_PROVIDER(ops[0].poll_max_ms = 1, "times");
-    BROKEN_PROVIDER(ops[0].doubt_ms = 0, "times");
+    BROKEN_PROVIDER(ops[0].doubt_ms = -1, "times");
     BROKEN_PROVIDER(ops[0].build_submit = NULL, "requests");
     BROKEN_PROVIDER(ops[0].body_begin = NULL, "requests");
     BROKEN_PROVIDER(ops[0].body_item = NULL, "requests");
@@ -203,11 +203,27 @@ static void ends_are_classified(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (long status = 0; status <= 600; status += 50) {
             struct http_reply reply = {.end = rows[i].end, .status = status};
+            if (rows[i].end == HTTP_CUT && status >= 300)
+                continue; /* by its status: see below */
             for (int whole = 0; whole < 2; whole++) {
                 assert_int_equal(provider_classify(&reply, true, whole), rows[i].paid);
                 assert_int_equal(provider_classify(&reply, false, whole), rows[i].free);
             }
         }
+    }
+}
+
+/* A status line that came whole says what became of the request, whatever happened to the body behind
+ * it; but for 2xx, whose body is the point. */
+static void cut_refusals_are_refusals(void **state)
+{
+    (void)state;
+    for (long status = 300; status <= 1000; status++) {
+        struct http_reply cut = {.end = HTTP_CUT, .status = status};
+        struct http_reply whole = {.end = HTTP_REPLY, .status = status};
+        for (int paid = 0; paid < 2; paid++)
+            assert_int_equal(provider_classify(&cut, paid, false),
+                             provider_classify(&whole, paid, false));
     }
 }
 
@@ -340,6 +356,7 @@ int main(void)
         cmocka_unit_test(unknown_names_are_told),
         cmocka_unit_test(statuses_are_classified),
         cmocka_unit_test(ends_are_classified),
+        cmocka_unit_test(cut_refusals_are_refusals),
         cmocka_unit_test(errors_of_rows),
         cmocka_unit_test(scalars),
         cmocka_unit_test(long_values_are_printed),
