@@ -43,6 +43,8 @@
  * reset connection. */
 #define DISCARD_MAX ((uint64_t)1 << 20)
 #define BACKLOG     4096
+/* How often requests that do not arrive are looked for. */
+#define ARRIVAL_LOOK_MS 500
 
 enum request_state {
     REQUEST_READING,  /* the body is not whole yet */
@@ -52,11 +54,20 @@ enum request_state {
     REQUEST_DROPPED,  /* the connection goes when libmicrohttpd asks next */
 };
 
+/* What is known of a connection while it is open. */
+struct peer {
+    uint64_t number;
+    int fd;
+    bool handed;       /* its request is whole and not yet ended */
+    uint64_t since_ms; /* uv_now when it opened, or its last request ended */
+    struct peer *next, **link;
+};
+
 struct server_request {
     struct server *server;
     struct MHD_Connection *connection;
+    struct peer *peer;
     const char *method, *path; /* libmicrohttpd's, until the request is completed */
-    uint64_t connection_number;
     enum request_state state;
     unsigned refused; /* the status it will be answered with, 0 for none */
     struct buf body;
@@ -70,14 +81,16 @@ struct server {
     uv_loop_t *loop;
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
-    uv_timer_t timer; /* libmicrohttpd's timeouts */
-    uv_idle_t idle;   /* running while libmicrohttpd has work that no descriptor announces */
-    unsigned handles; /* open libuv handles */
+    uv_timer_t timer;   /* libmicrohttpd's timeouts */
+    uv_idle_t idle;     /* running while libmicrohttpd has work that no descriptor announces */
+    uv_timer_t arrival; /* looks for requests that do not arrive */
+    unsigned handles;   /* open libuv handles */
     uint16_t port;
     uint64_t connections; /* ever */
     struct server_options options;
     char *address, *folder;
     struct server_request *requests;
+    struct peer *peers;
     bool resumed; /* a connection, since the last MHD_run */
     bool closing;
     void (*closed)(void *arg);
@@ -171,16 +184,18 @@ static void body_map(struct server_request *r)
 static struct server_request *request_create(struct server *s, struct MHD_Connection *connection,
                                              const char *method, const char *path)
 {
-    struct server_request *r = calloc(1, sizeof(*r));
-    if (r == NULL)
-        return NULL;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct server_request *r = calloc(1, sizeof(*r));
+    if (r == NULL || info == NULL || info->socket_context == NULL) {
+        free(r);
+        return NULL;
+    }
     *r = (struct server_request){.server = s,
                                  .connection = connection,
                                  .method = method,
                                  .path = path,
-                                 .connection_number = info ? (uintptr_t)info->socket_context : 0,
+                                 .peer = info->socket_context,
                                  .fd = -1,
                                  .next = s->requests,
                                  .link = &s->requests};
@@ -249,6 +264,7 @@ static enum MHD_Result request_step(struct server_request *r)
         if (r->refused == 0)
             body_map(r);
         r->state = REQUEST_HANDLING;
+        r->peer->handed = true;
         if (r->refused)
             server_reply(r, (int)r->refused, NULL, SLICE_EMPTY);
         else
@@ -286,19 +302,52 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode why)
 {
-    (void)arg, (void)connection, (void)why;
-    if (*context)
-        request_destroy(*context);
+    struct server *s = arg;
+    struct server_request *r = *context;
+    (void)connection, (void)why;
     *context = NULL;
+    if (r == NULL)
+        return;
+    r->peer->handed = false;
+    r->peer->since_ms = uv_now(s->loop);
+    request_destroy(r);
+}
+
+static void peer_create(struct server *s, struct MHD_Connection *connection, void **context)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct peer *p = calloc(1, sizeof(*p));
+    *context = p;
+    if (p == NULL)
+        return; /* its first request will find none and end the connection */
+    *p = (struct peer){.number = ++s->connections,
+                       .fd = info ? info->connect_fd : -1,
+                       .since_ms = uv_now(s->loop),
+                       .next = s->peers,
+                       .link = &s->peers};
+    if (s->peers)
+        s->peers->link = &p->next;
+    s->peers = p;
+}
+
+static void peer_destroy(struct peer *p)
+{
+    if (p == NULL)
+        return;
+    *p->link = p->next;
+    if (p->next)
+        p->next->link = p->link;
+    free(p);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
-    struct server *s = arg;
-    (void)connection;
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
-        *context = (void *)(uintptr_t)++s->connections;
+        peer_create(arg, connection, context);
+    else
+        peer_destroy(*context);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_message(void *arg, const char *format,
@@ -350,6 +399,16 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
     server_run(poll->data);
+}
+
+/* libmicrohttpd counts silence only; a peer that drips bytes would hold its connection forever. */
+static void on_arrival(uv_timer_t *timer)
+{
+    struct server *s = timer->data;
+    uint64_t now = uv_now(s->loop), limit_ms = (uint64_t)s->options.arrival_timeout_s * 1000;
+    for (struct peer *p = s->peers; p; p = p->next)
+        if (!p->handed && now - p->since_ms >= limit_ms)
+            shutdown(p->fd, SHUT_RDWR); /* libmicrohttpd sees the end and closes it */
 }
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
@@ -453,8 +512,11 @@ static int handles_open(struct server *s, struct error *e)
         return error_set(e, ERR_INTERNAL, "cannot watch the listener: %s", uv_strerror(rc));
     uv_timer_init(s->loop, &s->timer);
     uv_idle_init(s->loop, &s->idle);
-    s->poll.data = s->timer.data = s->idle.data = s;
-    s->handles = 3;
+    uv_timer_init(s->loop, &s->arrival);
+    s->poll.data = s->timer.data = s->idle.data = s->arrival.data = s;
+    s->handles = 4;
+    if (s->options.arrival_timeout_s > 0)
+        uv_timer_start(&s->arrival, on_arrival, ARRIVAL_LOOK_MS, ARRIVAL_LOOK_MS);
     uv_poll_start(&s->poll, UV_READABLE, on_poll);
     /* The listening socket enters the epoll set on the first run. */
     server_run(s);
@@ -504,6 +566,7 @@ void server_close(struct server *s, void (*closed)(void *arg), void *arg)
     uv_close((uv_handle_t *)&s->poll, on_handle_closed);
     uv_close((uv_handle_t *)&s->timer, on_handle_closed);
     uv_close((uv_handle_t *)&s->idle, on_handle_closed);
+    uv_close((uv_handle_t *)&s->arrival, on_handle_closed);
 }
 
 uint16_t server_port(const struct server *s)
@@ -540,7 +603,7 @@ struct slice server_body(const struct server_request *r)
 
 uint64_t server_connection(const struct server_request *r)
 {
-    return r->connection_number;
+    return r->peer->number;
 }
 
 /* ---- Answering ------------------------------------------------------------------------------- */

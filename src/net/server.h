@@ -19,6 +19,9 @@ struct server_options {
     uint16_t port;       /* 0: any free one */
     unsigned connections_max;
     unsigned idle_timeout_s;
+    /* A connection whose next request is not whole so long after it opened, or after its last
+     * request ended, is closed however busily bytes drip in. 0: no such limit. */
+    unsigned arrival_timeout_s;
     size_t body_max;         /* a longer one is answered 413 without calling handle */
     size_t body_memory;      /* beyond this a body goes to an unlinked file in body_folder */
     const char *body_folder; /* NULL: all bodies in memory */

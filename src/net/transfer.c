@@ -29,6 +29,10 @@
 
 /* All header lines of a reply, 1xx and trailers included. */
 #define HEADERS_MAX (256 << 10)
+/* libcurl allocates its upload buffer for each request anew: the least it accepts for most, and
+ * room for few system calls for the large ones. */
+#define UPLOAD_SMALL (16L << 10)
+#define UPLOAD_LARGE (256L << 10)
 /* What a promised length reserves at most before the bytes are there. */
 #define RESERVE_MAX ((curl_off_t)1 << 20)
 
@@ -363,6 +367,8 @@ static int method_set(struct client_transfer *t, struct error *e)
         break;
     case HTTP_POST:
         curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(t->easy, CURLOPT_UPLOAD_BUFFERSIZE,
+                         t->body_len > UPLOAD_SMALL ? UPLOAD_LARGE : UPLOAD_SMALL);
         curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_len);
         break;
     }

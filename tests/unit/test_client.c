@@ -448,8 +448,8 @@ static void test_hints(void **state)
 
 static void test_refused_settings(void **state)
 {
-    static const char *const keys[] = {KEY "\r\nX-Evil: 1", KEY "\n", "",
-                                       KEY "\x80",          KEY " ",  "\t" KEY};
+    static const char *const keys[] = {"",           KEY "\r\nX-Evil: 1", (KEY "\n"),
+                                       (KEY "\x80"), (KEY " "),           ("\t" KEY)};
     struct fixture *f = *state;
     struct test_call t;
     struct error e = {0};

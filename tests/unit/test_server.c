@@ -41,6 +41,7 @@ struct peer {
     const char *body; /* sent next, when any; NULL: none */
     size_t body_len;
     bool wait_continue; /* the body only after "100 Continue" */
+    bool drip;          /* the body a byte every 100 ms */
     char reply[65536];  /* all that came, NUL-terminated */
     size_t len;
     bool reset; /* the connection ended by a reset */
@@ -136,6 +137,7 @@ static int open_with(void **state, size_t body_max)
     struct server_options o = {.address = "127.0.0.1",
                                .connections_max = 8,
                                .idle_timeout_s = 2,
+                               .arrival_timeout_s = 3,
                                .body_max = body_max,
                                .body_memory = BODY_MEMORY,
                                .body_folder = f->folder,
@@ -222,7 +224,11 @@ static void peer_main(void *arg)
         on = peer_read(p, fd);
     if (on && p->wait_continue)
         on = strncmp(p->reply, "HTTP/1.1 100", 12) == 0;
-    if (on && p->body)
+    for (size_t i = 0; on && p->drip && i < p->body_len; i++) {
+        on = peer_send(fd, p->body + i, 1);
+        usleep(100000);
+    }
+    if (on && p->body && !p->drip)
         on = peer_send(fd, p->body, p->body_len);
     while (fd >= 0 && peer_read(p, fd))
         ;
@@ -393,6 +399,31 @@ static void test_idle_timeout(void **state)
     free(p);
 }
 
+/* Bytes that drip in, as headers or as a body, keep a connection no longer than the limit. */
+static void test_arrival_timeout(void **state)
+{
+    static const char *const heads[] = {"GET /echo HTTP/1.1\r\nX-A: ",
+                                        "POST /echo HTTP/1.1\r\nHost: a\r\n"
+                                        "Content-Length: 200\r\n\r\n"};
+    struct fixture *f = *state;
+    char drops[200];
+    memset(drops, 'x', sizeof(drops));
+    for (size_t i = 0; i < 2; i++) {
+        struct peer *p = calloc(1, sizeof(*p));
+        uint64_t start_ms = uv_hrtime() / 1000000;
+        p->head = heads[i];
+        p->body = drops;
+        p->body_len = sizeof(drops);
+        p->drip = true;
+        exchange(f, p);
+        uint64_t took_ms = uv_hrtime() / 1000000 - start_ms;
+        assert_true(took_ms > 2500 && took_ms < 15000);
+        assert_int_equal(p->len, 0);
+        free(p);
+    }
+    assert_int_equal(f->handled, 0);
+}
+
 /* A request that nobody answered must not keep the server from closing. */
 static void test_close_with_waiting(void **state)
 {
@@ -446,6 +477,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_body_limit, setup_small, teardown),
         cmocka_unit_test_setup_teardown(test_connections, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_timeout, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_arrival_timeout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_with_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_create_errors, setup, teardown),
     };
