@@ -110,7 +110,9 @@ static int store(struct ledger *l, struct ledger_batch *b, const char *choice, e
                  enum outcome outcome, const char *reason, struct error *e)
 {
     struct concluding c = {l, {.outcome = outcome, .reason = slice_of(reason)}};
-    int rc = ledger_add_decision(l, b->id, choice, b->vendor_id, "resolve", clock_wall_ms(), e);
+    /* The id has a column of its own. */
+    const char *word = strncmp(choice, "sent=", 5) == 0 ? "sent" : choice;
+    int rc = ledger_add_decision(l, b->id, word, b->vendor_id, "resolve", clock_wall_ms(), e);
     if (rc == 0)
         rc = ledger_drop_replies(l, b->id, e);
     if (rc == 0 && outcome != OUTCOME_NONE)
