@@ -36,16 +36,16 @@ struct client_call {
     int64_t timeout_ms;      /* of the whole call, from start */
     int64_t idle_timeout_ms; /* ended when not a byte moved for so long; 0: none */
     size_t reply_max;        /* a longer reply is HTTP_CUT */
-    void (*done)(struct client_call *call,
-                 struct http_reply
-                     *reply); /* reply and its body are the client's; take the body with buf_take */
+    /* The reply and its body are the client's; take the body with buf_take. */
+    void (*done)(struct client_call *call, struct http_reply *reply);
     void *arg;
     struct client_transfer *transfer; /* the client's */
 };
 
 int client_create(struct client **out, uv_loop_t *loop, const struct client_options *options,
                   struct error *e);
-/* Start a call. ERR_INTERNAL when it cannot be started, and then done will not run. */
+/* Start a call. When it cannot be started, done will not run: ERR_CONFIG for a base address or a key
+ * that cannot be used (the key is not shown), ERR_INTERNAL for a malformed request or no memory. */
 int client_send(struct client *c, struct client_call *call, struct error *e);
 /* End a call early: done runs later with HTTP_CANCELLED, or as ever with what had arrived or failed
  * by then. After its end this does nothing. */

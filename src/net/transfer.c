@@ -77,9 +77,8 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 /* Whether this would be a second attempt after a part of the body was given. */
 static bool is_resend(struct client_transfer *t)
 {
-    if (t->handed > 0)
-        snprintf(t->problem, sizeof(t->problem), "the connection closed before a reply came");
-    return t->handed > 0;
+    t->resend = t->handed > 0;
+    return t->resend;
 }
 
 /* A connection is there and the request is about to be written to it. */
@@ -393,7 +392,7 @@ int transfer_begin(struct client_transfer *t, struct client_call *call, struct e
     t->status = 0;
     t->headers_done = false;
     t->headers_len = 0;
-    t->unwanted = t->cancelled = t->silent = false;
+    t->resend = t->unwanted = t->cancelled = t->silent = false;
     t->problem[0] = t->error[0] = '\0';
     t->started_ms = clock_mono_ms();
     t->moved_ms = uv_now(t->loop);
@@ -425,6 +424,9 @@ static bool reply_whole(const struct client_transfer *t, CURLcode rc)
     curl_off_t promised = promised_len(t);
     if (!t->headers_done || t->problem[0])
         return false;
+    /* A 417 in the middle of the body: libcurl skips the reply's body and wants to begin again. */
+    if (t->resend)
+        return true;
     return promised < 0 ? rc == CURLE_OK : (uint64_t)promised == t->body.len;
 }
 
@@ -448,7 +450,7 @@ static void problem_write(const struct client_transfer *t, CURLcode rc, char *ou
         snprintf(out, len, "not a byte moved for %lld ms", (long long)t->call->idle_timeout_ms);
     else if (t->problem[0])
         snprintf(out, len, "%s", t->problem);
-    else if (rc == CURLE_SEND_FAIL_REWIND)
+    else if (t->resend || rc == CURLE_SEND_FAIL_REWIND)
         snprintf(out, len, "the connection closed before a reply came");
     else if (rc == CURLE_OK && !t->headers_done)
         snprintf(out, len, "the reply ended within its headers");

@@ -27,6 +27,7 @@ struct client_transfer {
     uint64_t handed; /* body bytes given to libcurl: never given again */
     uint64_t sent;   /* body bytes that libcurl wrote to a socket, in the attempt that wrote most */
     unsigned attempts;
+    bool resend; /* libcurl wanted another attempt, which was refused */
     /* The reply. */
     long status; /* of the last status line; below 200: no reply yet */
     bool headers_done;

@@ -1002,6 +1002,40 @@ static void serve_417(struct raw *r)
     close(fd);
 }
 
+/* The same, but later than libcurl waits: a part of the body is here, so there is no second try. */
+static void serve_417_late(struct raw *r)
+{
+    static char buffer[65536];
+    char extra[8192];
+    size_t len;
+    int fd = raw_accept(r, 5000);
+    if (raw_head(r, fd, extra, &len)) {
+        raw_body(r, fd, extra, len, 100000);
+        raw_write(fd, "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\n{}");
+    }
+    while (recv(fd, buffer, sizeof(buffer), 0) > 0)
+        ;
+    close(fd);
+}
+
+static void test_expectation_failed_late(void **state)
+{
+    struct fixture *f = *state;
+    size_t len = 30 << 20;
+    char *body = body_of(len);
+    struct test_call t;
+    raw_start(&f->raw, serve_417_late, NULL);
+    call_init(&t, f, f->raw.port, (struct slice){body, len});
+    call_run(&t);
+    raw_join(&f->raw);
+    assert_int_equal(f->raw.requests, 1);
+    assert_int_equal(f->raw.bodies, 0);
+    assert_int_equal(t.reply.end, HTTP_REPLY);
+    assert_int_equal(t.reply.status, 417);
+    assert_true(t.reply.sent < len);
+    free(body);
+}
+
 static void test_expectation_failed(void **state)
 {
     struct fixture *f = *state;
@@ -1296,6 +1330,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_early_reply, setup, teardown),
         cmocka_unit_test_setup_teardown(test_early_reply_then_reset, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expectation_failed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_expectation_failed_late, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel_after_reply, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel_at_once, setup, teardown),
