@@ -165,7 +165,9 @@ void engine_wake_at(struct engine *g, int64_t mono_ms)
 
 void engine_wait(struct engine *g, int64_t mono_ms, const char *what)
 {
-    int64_t pause = mono_ms == INT64_MAX ? 0 : mono_ms - clock_mono_ms();
+    if (mono_ms == INT64_MAX)
+        return; /* for something in flight, which will poke */
+    int64_t pause = mono_ms - clock_mono_ms();
     if (pause > g->setup.max_wait_ms) {
         char text[32];
         clock_format_duration(pause, text);

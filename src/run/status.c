@@ -57,6 +57,8 @@ static int add_batch(void *arg, const struct ledger_batch *b, struct error *e)
     r->batches_waiting += s == BATCH_PREPARED;
     r->batches_live += batch_live(s) && !doubt;
     r->batches_done += !batch_live(s) && !doubt;
+    if (!batch_live(s) && !doubt && batch_holds(s))
+        r->answered += b->items;
     if (batch_owes(s))
         r->reserved += b->cost_max;
     else if (b->credits > 0)
@@ -124,7 +126,12 @@ static int gather(struct home *h, struct report *r, char *advice, size_t size, s
         r->outcomes[i] = totals.outcomes[i];
         r->emitted += totals.outcomes[i];
     }
-    r->answered = r->answered_before = r->emitted;
+    /* As the engine counts: what is not asked has its outcome, and so have the items of batches that
+     * ended; those of a batch half fetched are not looked up. */
+    r->answered += r->records - (r->valid - r->duplicates);
+    if (r->answered < r->emitted || r->answered > r->records)
+        r->answered = r->emitted;
+    r->answered_before = r->answered;
     snprintf(advice, size, "tranche %s %s",
              h->complete && r->batches_in_doubt > 0 ? "resolve" : "resume", h->dir);
     r->advice = h->complete && r->batches_in_doubt == 0 ? "" : advice;
