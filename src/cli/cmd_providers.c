@@ -7,6 +7,7 @@
 #include "cli/option.h"
 #include "provider/provider.h"
 #include "report/figure.h"
+#include "wire/json_write.h"
 
 #define OUTPUT_MAX ((size_t)1 << 20)
 
@@ -104,21 +105,13 @@ static void append_provider(struct buf *b, const struct provider *p)
 
 /* --- for scripts ---------------------------------------------------------------------------- */
 
-/* The texts are constants of ours without control characters: only these two could end one. */
 static void json_text(struct buf *b, const char *name, const char *text)
 {
     buf_append_format(b, "\"%s\":", name);
-    if (!text) {
+    if (text)
+        json_write_string(b, slice_of(text));
+    else
         buf_append_text(b, "null");
-        return;
-    }
-    buf_append_char(b, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            buf_append_char(b, '\\');
-        buf_append_char(b, *text);
-    }
-    buf_append_char(b, '"');
 }
 
 static void json_operation(struct buf *b, const struct operation *op)

@@ -2,10 +2,9 @@
  *
  * The place in the table is the command's id. No state; any thread. */
 #include "cli/command.h"
+#include "base/nearest.h"
 
 #include <string.h>
-
-#include "cli/nearest.h"
 
 #define X(id, value) extern const struct command value;
 COMMAND_LIST(X)
@@ -29,8 +28,8 @@ const char *command_nearest(const char *name)
 {
     struct nearest n;
 
-    nearest_init(&n, name);
+    nearest_init(&n, slice_of(name));
     for (unsigned i = 0; i < COMMANDS; i++)
-        nearest_try(&n, command_table[i]->name);
-    return n.name;
+        nearest_try(&n, slice_of(command_table[i]->name));
+    return n.found ? n.name.data : NULL; /* of a NUL-terminated name */
 }

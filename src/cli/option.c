@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/nearest.h"
 #include "base/slice.h"
-#include "cli/nearest.h"
 
 #define SECOND   INT64_C(1000)
 #define HOUR     (3600 * SECOND)
@@ -249,11 +249,11 @@ const char *option_nearest(const struct command *c, const char *name)
 {
     struct nearest n;
 
-    nearest_init(&n, name);
+    nearest_init(&n, slice_of(name));
     for (const struct option *opt = option_table; opt->name; opt++)
         if (belongs(opt, c))
-            nearest_try(&n, opt->name);
-    return n.name;
+            nearest_try(&n, slice_of(opt->name));
+    return n.found ? n.name.data : NULL; /* of a NUL-terminated name */
 }
 
 enum option_source option_source(const struct options *o, const struct option *opt)

@@ -12,19 +12,18 @@
 #include "record/mapping.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "record/columns.h"
 #include "record/text.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
 #include "wire/utf8.h"
 
-/* Of a name, for a message; and for the search of the nearest one, whose cost is its square. */
-#define SHOWN_MAX   60
-#define COMPARE_MAX 64
+/* Of a name, for a message. */
+#define SHOWN_MAX 60
 /* Columns named in a message when none is near. */
 #define NAMED_MAX 8
 
@@ -62,48 +61,17 @@ static void append_shown(struct buf *out, struct slice name)
         buf_append_text(out, "...");
 }
 
-/* How many characters must be changed, put in or left out to make one of the other, case apart.
- * Bytes count as characters: it only ranks. */
-static unsigned distance(struct slice a, struct slice b)
+/* The nearest of the names in *near; false when none is near enough to be meant. */
+static bool nearest_of(struct slice name, const struct slice *names, unsigned count,
+                       struct slice *near)
 {
-    unsigned row[COMPARE_MAX + 1];
-    a.len = a.len < COMPARE_MAX ? a.len : COMPARE_MAX;
-    b.len = b.len < COMPARE_MAX ? b.len : COMPARE_MAX;
-    for (unsigned j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (unsigned i = 1; i <= a.len; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.len; j++) {
-            bool same = slice_eq_nocase((struct slice){a.data + i - 1, 1},
-                                        (struct slice){b.data + j - 1, 1});
-            unsigned best = diagonal + !same;
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[b.len];
-}
-
-/* Put the nearest of the names into *near; false when none is near enough to be meant. */
-static bool nearest(struct slice name, const struct slice *names, unsigned count,
-                    struct slice *near)
-{
-    unsigned least = (unsigned)(name.len < COMPARE_MAX ? name.len : COMPARE_MAX) / 3 + 1;
-    bool found = false;
-    for (unsigned i = 0; i < count; i++) {
-        unsigned d = names[i].len > 0 ? distance(name, names[i]) : UINT_MAX;
-        if (d < least || (d == least && !found)) {
-            least = d;
-            *near = names[i];
-            found = true;
-        }
-    }
-    return found;
+    struct nearest n;
+    nearest_init(&n, name);
+    for (unsigned i = 0; i < count; i++)
+        if (names[i].len > 0)
+            nearest_try(&n, names[i]);
+    *near = n.name;
+    return n.found;
 }
 
 static int no_such_field(struct slice name, struct error *e)
@@ -116,7 +84,7 @@ static int no_such_field(struct slice name, struct error *e)
     buf_append_text(&text, "\"");
     for (size_t i = 0; i < LIST_FIELDS; i++)
         names[i] = slice_of(field_name(list_fields[i]));
-    if (nearest(name, names, LIST_FIELDS, &near))
+    if (nearest_of(name, names, LIST_FIELDS, &near))
         buf_append_format(&text, ", did you mean %.*s?", SLICE_ARG(near));
     buf_append_text(&text, " A list has: ");
     for (size_t i = 0; i < LIST_FIELDS; i++) {
@@ -135,7 +103,7 @@ static int no_such_column(enum field f, struct slice name, const struct header *
     buf_init(&text, sizeof e->message);
     buf_append_format(&text, "--map %s: the list has no column \"", field_name(f));
     append_shown(&text, name);
-    if (nearest(name, h->columns, h->count, &near)) {
+    if (nearest_of(name, h->columns, h->count, &near)) {
         buf_append_text(&text, "\"; did you mean \"");
         append_shown(&text, near);
         buf_append_text(&text, "\"?");

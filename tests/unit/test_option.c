@@ -14,7 +14,6 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "cli/help.h"
-#include "cli/nearest.h"
 #include "cli/option.h"
 #include "cli/parse.h"
 
