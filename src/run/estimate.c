@@ -73,8 +73,10 @@ static int on_row(void *arg, const struct list_row *row, struct error *e)
     }
     s->valid++;
     uint32_t first = dedupe_add(s->dedupe, id, (uint32_t)row->record);
-    if (first == 0)
-        return error_set(e, ERR_INTERNAL, "no memory to tell duplicates");
+    if (first == 0) {
+        *e = *dedupe_error(s->dedupe);
+        return e->code;
+    }
     s->duplicates += first != row->record;
     return 0;
 }
@@ -229,9 +231,9 @@ static int count(struct estimate *s, struct list *l, const struct setup *setup,
 {
     struct list_shard shard;
     int more;
-    s->dedupe = dedupe_create();
+    s->dedupe = dedupe_create(NULL, e);
     if (s->dedupe == NULL)
-        return error_set(e, ERR_INTERNAL, "no memory");
+        return e->code;
     question_init(&s->question, setup->operation, m);
     while ((more = list_scan(l, &shard, on_row, s, e)) == 1)
         continue;

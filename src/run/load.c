@@ -59,7 +59,12 @@ static int load_entry(void *arg, uint32_t shard, struct slice identities, struct
             continue;
         }
         bits_set(&load->waiting[shard], i);
-        if (dedupe_add(g->dedupe, id, record) != record)
+        uint32_t known = dedupe_add(g->dedupe, id, record);
+        if (known == 0) {
+            *e = *dedupe_error(g->dedupe);
+            return e->code;
+        }
+        if (known != record)
             return error_set(e, ERR_DATA, "the ledger has the identity of record %u twice", record);
     }
     return 0;

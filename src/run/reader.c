@@ -176,7 +176,7 @@ static void take_shard(struct engine *g, struct reading *r)
             continue;
         r->firsts[i] = dedupe_add(g->dedupe, r->identities[i], record);
         if (r->firsts[i] == 0) {
-            engine_stopf(g, ERR_INTERNAL, "no memory to tell duplicates");
+            engine_stop(g, dedupe_error(g->dedupe));
             free(r);
             return;
         }

@@ -185,13 +185,24 @@ static int by_record(const void *a, const void *b)
     return x->place < y->place ? -1 : 1;
 }
 
+/* Whose identities they are. False when that cannot be told: a row that is somebody's must not count
+ * as nobody's, so the page stays as it is stored and the next start scatters it. */
+static bool identify(struct engine *g, struct hits *h)
+{
+    for (uint32_t i = 0; i < h->count; i++) {
+        h->rows[i].record = dedupe_find(g->dedupe, h->rows[i].identity);
+        if (h->rows[i].record == 0 && dedupe_error(g->dedupe)->code != 0)
+            return false;
+    }
+    return true;
+}
+
 /* Whose rows they are: sorted, with nobody's at the front left out. */
-static uint32_t match(struct engine *g, struct batch *b, struct hits *h)
+static uint32_t match(struct batch *b, struct hits *h)
 {
     uint32_t mine = 0;
     for (uint32_t i = 0; i < h->count; i++) {
         struct hit row = h->rows[i];
-        row.record = dedupe_find(g->dedupe, row.identity);
         if (row.record == 0 ||
             batch_match(b, shard_of(row.record), index_of(row.record)) == MATCH_FOREIGN) {
             b->unmatched++;
@@ -215,6 +226,11 @@ static uint32_t match(struct engine *g, struct batch *b, struct hits *h)
 
 void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits *h)
 {
+    if (!identify(g, h)) {
+        engine_stop(g, dedupe_error(g->dedupe));
+        scatter_free(h);
+        return;
+    }
     struct scattering *s = calloc(1, sizeof *s);
     if (s == NULL)
         abort();
@@ -222,7 +238,7 @@ void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits 
     s->batch = b;
     s->page = page;
     s->hits = h;
-    s->mine = match(g, b, h);
+    s->mine = match(b, h);
     if (h->page.used >= 0)
         b->credits = b->used = h->page.used;
     if (h->page.balance >= 0) {

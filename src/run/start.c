@@ -183,10 +183,10 @@ static int make_engine(struct starting *s, struct error *e)
     g->balance = -1;
     g->raw = set->raw == 1;
     g->started_ms = clock_wall_ms();
-    g->dedupe = dedupe_create();
+    g->dedupe = dedupe_create(g->dir, e);
     batcher_init(&g->batcher);
     if (g->dedupe == NULL)
-        return error_set(e, ERR_INTERNAL, "no memory");
+        return e->code;
     int64_t finish = 0;
     int rc = ledger_get_i64(g->ledger, "finish", &finish, e);
     g->finish = finish == 1;

@@ -137,7 +137,6 @@ static int look_at_entry(void *arg, uint32_t shard, struct slice identities, str
 {
     struct verifying *v = arg;
     static const struct identity none;
-    (void)e;
     for (uint32_t i = 0; i < firsts.len / 4 && i < SHARD_RECORDS; i++) {
         uint32_t first, record = shard * SHARD_RECORDS + i + 1;
         struct identity id;
@@ -149,6 +148,10 @@ static int look_at_entry(void *arg, uint32_t shard, struct slice identities, str
             continue;
         }
         uint32_t known = dedupe_add(v->dedupe, id, record);
+        if (known == 0) {
+            *e = *dedupe_error(v->dedupe);
+            return e->code;
+        }
         if (known != first)
             offend(v, "record %u repeats record %u, the ledger says %u", record, known, first);
         if (first == record) {
@@ -445,10 +448,10 @@ int run_verify(const char *dir, bool json, struct error *e)
     int rc = home_open(&h, dir, false, e);
     if (rc != 0)
         return error_exit_status(rc);
-    struct verifying v = {.home = &h, .json = json, .dedupe = dedupe_create()};
+    struct verifying v = {.home = &h, .json = json, .dedupe = dedupe_create(dir, e)};
     if (v.dedupe == NULL)
-        abort();
-    if (h.stored.output == NULL)
+        rc = e->code;
+    else if (h.stored.output == NULL)
         rc = error_set(e, ERR_DATA, "%s: the run never began", dir);
     if (rc == 0) {
         v.output =
