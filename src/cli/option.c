@@ -90,8 +90,9 @@ const struct option option_table[] = {
         "columns too, or nowhere", .fallback = "vendor"),
     ROW("raw", 0, FLAG, NULL, RENDER, OUTPUT, SET(raw),
         "add the vendor's own item and the batch to each NDJSON record"),
-    ROW("force", 0, FLAG, NULL, RUN | EXPORT, OUTPUT, SET(force),
-        "replace OUT where it exists; a finished run moves to OUT.run.N", .here = true),
+    ROW("force", 0, FLAG, NULL, RUN | RESUME | EXPORT, OUTPUT, SET(force),
+        "replace OUT where it exists; a finished run moves to OUT.run.N; of resume: "
+        "render the output from its first record again", .here = true),
 
     ROW("tier", 0, TEXT, "[P=]NAME", PROCESS, PROVIDER, SET(tier),
         "the account's plan, which sets the rate limits", .fallback = "the first there is"),

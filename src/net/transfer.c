@@ -432,8 +432,8 @@ static bool reply_whole(const struct client_transfer *t, CURLcode rc)
 
 static enum http_end transfer_judge(const struct client_transfer *t, CURLcode rc)
 {
-    if (t->cancelled)
-        return HTTP_CANCELLED;
+    if (t->cancelled) /* before any request went out there is no doubt about it */
+        return t->attempts == 0 && t->status == 0 ? HTTP_NOT_SENT : HTTP_CANCELLED;
     if (t->status >= 200)
         return reply_whole(t, rc) ? HTTP_REPLY : HTTP_CUT;
     if (t->attempts == 0 || t->sent < t->body_len)

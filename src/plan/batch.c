@@ -3,7 +3,8 @@
  * Invariants:
  *  1. An item of a batch is a member of exactly one of its slices; slices are in rising order of
  * shards.
- *  2. `answered` counts the set bits of all slices' `answered`, which are subsets of `members`.
+ *  2. `answered` counts items whose answer is durable; each of them has its bit in the slices' `answered`,
+ *     which are subsets of `members`.
  *  3. A batch that holds its items (batch_holds) is the only one to do so for each of them.
  *
  * Called on the loop's thread only. */
@@ -17,11 +18,10 @@
 
 static const struct machine_state states[BATCH_STATES] = {
     [BATCH_PREPARED] = {"PREPARED", TO(SENDING) | TO(SPLIT) | TO(FAILED)},
-    [BATCH_SENDING] = {"SENDING",
-                       TO(PREPARED) | TO(ACCEPTED) | TO(IN_DOUBT)},
+    [BATCH_SENDING] = {"SENDING", TO(PREPARED) | TO(ACCEPTED) | TO(IN_DOUBT)},
     [BATCH_ACCEPTED] = {"ACCEPTED", TO(WAITING) | TO(FETCHING)},
     [BATCH_WAITING] = {"WAITING", TO(FETCHING)},
-    [BATCH_FETCHING] = {"FETCHING", TO(DONE)},
+    [BATCH_FETCHING] = {"FETCHING", TO(DONE) | TO(IN_DOUBT)},
     [BATCH_DONE] = {"DONE", 0},
     [BATCH_IN_DOUBT] = {"IN_DOUBT", TO(PREPARED) | TO(ACCEPTED) | TO(SKIPPED)},
     [BATCH_SPLIT] = {"SPLIT", 0},
@@ -143,14 +143,11 @@ enum batch_match batch_match(const struct batch *b, uint32_t shard, unsigned ind
     return bits_test(&s->answered, index) ? MATCH_AGAIN : MATCH_NEW;
 }
 
-void batch_answer(struct batch *b, uint32_t shard, unsigned index)
+void batch_claim(struct batch *b, uint32_t shard, unsigned index)
 {
     struct batch_slice *s = batch_slice(b, shard);
     assert(s != NULL && bits_test(&s->members, index));
-    if (bits_test(&s->answered, index))
-        return;
     bits_set(&s->answered, index);
-    b->answered++;
 }
 
 static struct batch_need fetching_need(const struct batch *b, unsigned pages_max)

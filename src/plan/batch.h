@@ -10,6 +10,7 @@
  *
  *     PREPARED --> SPLIT    its items go into other batches, or wait for one
  *     PREPARED --> FAILED   its one item was refused for good
+ *     FETCHING --> IN_DOUBT the results belong to other records: it is not the batch that was meant
  *     IN_DOUBT --> PREPARED, ACCEPTED, SKIPPED   by evidence or a recorded decision
  *
  * The states are durable, each in the ledger before anything that follows from it happens; what a
@@ -51,7 +52,7 @@ bool batch_live(enum batch_state s);
 struct batch_slice {
     uint32_t shard;
     struct bits members;
-    struct bits answered;
+    struct bits answered; /* or about to be: claimed */
 };
 
 enum page_state { PAGE_WANTED, PAGE_BUSY, PAGE_STORED, PAGE_DONE };
@@ -86,12 +87,14 @@ struct batch {
     uint32_t page_count; /* pages known to be needed */
     uint8_t *pages;      /* enum page_state of each; owned */
     uint32_t pages_done, pages_busy;
-    uint32_t last_rows; /* rows of the last page in order, when it is done */
-    uint64_t rows;      /* of all pages done */
-    int64_t used;       /* credits as the vendor settled them; -1 */
-    bool vendor_failed; /* the vendor says that the batch failed: pages are fetched once all the
+    uint32_t last_rows;   /* rows of the last page in order, when it is done */
+    uint64_t rows;        /* of all pages done */
+    int64_t used;         /* credits as the vendor settled them; -1 */
+    bool vendor_failed;   /* the vendor says that the batch failed: pages are fetched once all the
                            same */
-    bool settled;       /* IN_DOUBT, and what the user wants done with it is done */
+    unsigned short_pages; /* result pages with fewer rows than they should have, asked for again */
+    bool resubmitted;     /* once by --on-in-doubt: not a second time */
+    bool settled;         /* IN_DOUBT, and what the user wants done with it is done */
     uint32_t unmatched,
         repeated; /* rows that belong to no item; rows for an item answered before */
 };
@@ -111,8 +114,9 @@ bool batch_halve(const struct batch *b, struct batch *first, struct batch *secon
 /* How an item stands after a row for it arrived. */
 enum batch_match { MATCH_NEW, MATCH_AGAIN, MATCH_FOREIGN };
 enum batch_match batch_match(const struct batch *b, uint32_t shard, unsigned index);
-/* Mark it answered; only after the answer is durable. */
-void batch_answer(struct batch *b, uint32_t shard, unsigned index);
+/* The first row for an item claims it: later ones are MATCH_AGAIN. It counts in `answered` only when
+ * its answer is durable, which the caller does. */
+void batch_claim(struct batch *b, uint32_t shard, unsigned index);
 
 enum batch_want {
     BATCH_WANTS_NOTHING, /* it waits for something under way, for a time, or for a person */

@@ -82,6 +82,9 @@ static struct envelope unwrap(struct json_value root)
     return v;
 }
 
+/* Beyond this no count or amount is believed: sums of such stay far from overflowing. */
+#define AMOUNT_MAX 1000000000000000
+
 /* A count or an amount under the first of the names that any part of the reply has; -1 unknown. */
 static int64_t amount(const struct envelope *v, const char *const *names)
 {
@@ -90,7 +93,7 @@ static int64_t amount(const struct envelope *v, const char *const *names)
 
     for (; *names; names++)
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-            if (json_get_int(parts[i], *names, &value) && value >= 0)
+            if (json_get_int(parts[i], *names, &value) && value >= 0 && value <= AMOUNT_MAX)
                 return value;
     return -1;
 }
@@ -199,6 +202,11 @@ static int poll_parse(struct json_value root, struct poll_reply *out, struct err
     if (slice_eq_nocase(status, SLICE_LIT("completed")))
         out->phase = POLL_COMPLETED;
     else if (slice_eq_nocase(status, SLICE_LIT("failed")))
+        out->phase = POLL_FAILED;
+    /* Words the document does not have, but which can only mean an end. */
+    else if (slice_eq_nocase(status, SLICE_LIT("cancelled")) ||
+             slice_eq_nocase(status, SLICE_LIT("canceled")) ||
+             slice_eq_nocase(status, SLICE_LIT("expired")))
         out->phase = POLL_FAILED;
     return 0;
 }

@@ -57,22 +57,32 @@ static void decide(struct engine *g, struct batch *b, const char *choice)
     engine_commit(g, &d->op);
 }
 
-static void settle(struct engine *g, struct batch *b)
+static void hold(struct engine *g, struct batch *b)
 {
     char reason[128];
+    log_write(LOG_WARN, "run", "batch %u stays in doubt; tranche resolve %s decides it", b->id,
+              g->dir);
+    snprintf(reason, sizeof reason, "in doubt: batch %u was submitted and no answer came", b->id);
+    scatter_conclude(g, b, OUTCOME_IN_DOUBT, reason, BATCH_STATES);
+}
+
+static void settle(struct engine *g, struct batch *b)
+{
     if (b->settled || b->busy)
         return;
     b->settled = true;
     switch (g->setup.on_in_doubt) {
     case DOUBT_HOLD:
-        log_write(LOG_WARN, "run", "batch %u stays in doubt; tranche resolve %s decides it", b->id,
-                  g->dir);
-        snprintf(reason, sizeof reason, "in doubt: batch %u was submitted and no answer came",
-                 b->id);
-        scatter_conclude(g, b, OUTCOME_IN_DOUBT, reason, BATCH_STATES);
+        hold(g, b);
         break;
     case DOUBT_RESUBMIT:
-        b->settled = false; /* it starts anew */
+        if (b->resubmitted) { /* a second doubt is no accident: a person must look */
+            hold(g, b);
+            break;
+        }
+        b->settled = false; /* it starts anew, and what it may have cost counts as spent */
+        b->resubmitted = true;
+        g->spent += b->cost_max;
         decide(g, b, "not-sent");
         break;
     case DOUBT_SKIP:

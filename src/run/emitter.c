@@ -252,6 +252,15 @@ static void append_ready(struct engine *g, struct emitter *m)
     engine_work(g, &m->work);
 }
 
+/* Its last page may still be on its way when all of its records have answers. */
+static bool still_live(const struct engine *g)
+{
+    for (unsigned i = 0; i < g->batch_count; i++)
+        if (batch_live(g->batches[i]->state))
+            return true;
+    return false;
+}
+
 void emitter_pump(struct engine *g)
 {
     struct emitter *m = g->emitter;
@@ -259,6 +268,6 @@ void emitter_pump(struct engine *g)
         start_shards(g, m);
     if (!m->appending)
         append_ready(g, m);
-    if (g->list_whole && g->emitted == g->shard_count)
+    if (g->list_whole && g->emitted == g->shard_count && !still_live(g))
         g->complete = true;
 }

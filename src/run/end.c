@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "output/partial.h"
 #include "report/figure.h"
 #include "run/totals.h"
 
@@ -84,6 +85,34 @@ void end_show(struct engine *g, int status, const char *problem)
     buf_deinit(&advice);
 }
 
+static char *partial_of(const char *output)
+{
+    size_t len = strlen(output) + sizeof ".partial";
+    char *partial = malloc(len);
+    if (partial == NULL)
+        abort();
+    snprintf(partial, len, "%s.partial", output);
+    return partial;
+}
+
+int end_check_target(const char *path, bool force, struct error *e)
+{
+    struct stat st;
+    char *partial = partial_of(path);
+    int rc = 0;
+    if (!force && stat(partial, &st) == 0 && st.st_size > 0)
+        rc = error_set(e, ERR_CANTCREATE,
+                       "%s belongs to a run that is unfinished: resume that, choose another -o, or"
+                       " replace it with --force",
+                       partial);
+    else if (stat(path, &st) == 0 && !force)
+        rc = error_set(e, ERR_CANTCREATE,
+                       "%s exists: move it away, choose another -o, or replace it with --force",
+                       path);
+    free(partial);
+    return rc != 0 ? rc : partial_probe(path, e);
+}
+
 /* All was emitted and renamed when the last process died: only the ledger does not say so yet. 1
  * yes. */
 int end_renamed_already(struct home *h, const char *output, struct error *e)
@@ -93,11 +122,7 @@ int end_renamed_already(struct home *h, const char *output, struct error *e)
     int64_t whole = 0;
     struct totals totals;
     struct stat st;
-    size_t len = strlen(output) + sizeof ".partial";
-    char *partial = malloc(len);
-    if (partial == NULL)
-        abort();
-    snprintf(partial, len, "%s.partial", output);
+    char *partial = partial_of(output);
     int rc = ledger_get_output(h->ledger, &bytes, &emitted, e);
     if (rc >= 0)
         rc = ledger_shard_count(h->ledger, &shards, e);

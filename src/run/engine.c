@@ -14,7 +14,7 @@
  * than hanging.
  *
  * All on the loop's thread. */
-#include "run/engine.h"
+#include "run/end.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -40,9 +40,12 @@ uint64_t engine_random(void)
 int64_t engine_owed(const struct engine *g)
 {
     int64_t owed = 0;
-    for (unsigned i = 0; i < g->batch_count; i++)
-        if (batch_owes(g->batches[i]->state))
+    for (unsigned i = 0; i < g->batch_count; i++) {
+        enum batch_state s = g->batches[i]->state;
+        /* One that is DONE counts as spent only when that is durable and it is forgotten. */
+        if (batch_owes(s) || s == BATCH_DONE)
             owed += g->batches[i]->cost_max;
+    }
     return owed;
 }
 
@@ -223,12 +226,16 @@ static bool only_doubts(const struct engine *g)
 
 static void pump(struct engine *g)
 {
+    if (g->commit == NULL)
+        return; /* it never began */
     g->waiting[0] = '\0';
     reader_pump(g);
     if (!g->stopping)
         planner_pump(g);
     pump_batches(g);
-    if (!g->stopping && only_doubts(g))
+    if (!only_doubts(g))
+        g->doubt_since_ms = 0;
+    else if (!g->stopping)
         doubt_pump(g);
     emitter_pump(g);
 
@@ -374,7 +381,7 @@ int engine_run(struct engine *g, struct list *scan, struct error *e)
     if (g->commit != NULL)
         commit_stop(g->commit);
     g->commit = NULL;
-    if (rc == 0 && g->complete)
+    if (rc == 0 && g->complete && (rc = end_check(g, e)) == 0)
         rc = emitter_finish(g, e);
     emitter_close(g);
     close_loop(g);

@@ -40,6 +40,16 @@
 #define ENGINE_REPLY_MAX    ((size_t)64 << 20)   /* bytes of one reply */
 #define ENGINE_DISK_RESERVE ((uint64_t)64 << 20) /* bytes that stay free beside the worst case */
 #define ENGINE_JSON_DEPTH   64
+/* So many submissions in a row that end in doubt stop the run: a vendor that accepts and then fails would
+ * put the whole list in doubt, at full price. */
+#define ENGINE_DOUBTS_MAX 3
+/* A vendor's word for a price is believed up to this. */
+#define ENGINE_PRICE_MAX 1000000
+/* So often a batch's result pages are asked for again because they have fewer rows than they should. */
+#define ENGINE_SHORT_PAGES_MAX 3
+
+/* The note of a FETCHING batch that the vendor gave up: what a later process knows it by. */
+#define ENGINE_VENDOR_FAILED "the vendor says that the batch failed"
 
 /* What this run keeps of a shard while it is open. */
 struct engine_shard {
@@ -112,8 +122,11 @@ struct engine {
     unsigned splits;         /* after a 400, in this process */
     uint32_t refused_parent; /* whose half was refused last, and why */
     char refused_cause[128];
-    unsigned short_of_credits; /* 402s in a row */
-    unsigned unreachable;      /* submissions in a row that did not leave */
+    unsigned short_of_credits; /* 402s in a row, each with the balance known */
+    unsigned throttled_row;    /* 429s to submissions in a row */
+    unsigned doubts_row;       /* submissions in a row that ended in doubt */
+    int64_t unreachable_until_ms;
+    unsigned unreachable;   /* submissions in a row that did not leave */
     bool finish;            /* `tranche resolve --finish`: what was never sent ends as no_credits */
     int64_t doubt_since_ms; /* when nothing but doubts was left; 0: not yet */
 
@@ -210,6 +223,8 @@ void sender_cancel(struct engine *g);
 /* fetcher.c: the balance, polls and pages */
 /* Read the balance, unless that is under way or may not be yet. */
 void fetcher_balance(struct engine *g);
+/* The vendor says what is left. fresh: nothing was submitted or settled since. */
+void fetcher_balance_is(struct engine *g, int64_t credits, bool fresh);
 void fetcher_poll(struct engine *g, struct batch *b, const struct batch_need *need);
 /* Whether the page could be asked for now. */
 bool fetcher_page(struct engine *g, struct batch *b, const struct batch_need *need);
@@ -223,6 +238,8 @@ struct hits;
 /* On any thread. NULL with *e when the page is not what was promised. */
 struct hits *scatter_parse(const struct engine *g, struct json_value root, struct error *e);
 void scatter_free(struct hits *h);
+/* What the page says beside its rows. */
+const struct page_reply *scatter_said(const struct hits *h);
 /* Find whose answers they are and put them in place, durably. The hits are taken. */
 void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits *h);
 /* The same from a page that an earlier process stored. body: the reply as it came; taken. */

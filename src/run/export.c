@@ -4,13 +4,12 @@
 #include "run/run.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "output/partial.h"
+#include "run/end.h"
 #include "run/home.h"
 #include "run/piece.h"
 
@@ -46,17 +45,6 @@ static void inherit(struct settings *s, const struct settings *own)
     s->sandbox = own->sandbox;
     if (s->csv_safe == NULL)
         s->csv_safe = own->csv_safe;
-}
-
-static int check_target(const struct settings *s, struct error *e)
-{
-    struct stat st;
-    if (strcmp(s->output, "-") == 0)
-        return 0;
-    if (stat(s->output, &st) == 0 && s->force != 1)
-        return error_set(e, ERR_CANTCREATE,
-                         "%s exists; choose another -o, or replace it with --force", s->output);
-    return partial_probe(s->output, e);
 }
 
 static int export_all(struct exporting *x, const struct settings *s, struct error *e)
@@ -102,8 +90,8 @@ int run_export(const char *dir, const struct settings *given, struct error *e)
     inherit(&s, &h.stored);
     if (!h.complete)
         rc = error_set(e, ERR_STOPPED, "%s is unfinished: tranche resume %s first", dir, dir);
-    if (rc == 0)
-        rc = check_target(&s, e);
+    if (rc == 0 && strcmp(s.output, "-") != 0)
+        rc = end_check_target(s.output, s.force == 1, e);
     if (rc == 0)
         rc = export_all(&x, &s, e);
     if (rc == 0 && s.quiet != 1)

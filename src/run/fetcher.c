@@ -119,8 +119,8 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
         int64_t pause = f->reply.hints.retry_after_ms >= 0 ? f->reply.hints.retry_after_ms
                                                            : f->problem.retry_after_ms;
         g->throttled++;
-        if (pause < 0)
-            pause = backoff_pause_ms(++*tries, engine_random());
+        if (pause < BACKOFF_BASE_MS)
+            pause = BACKOFF_BASE_MS;
         gate_pause(&g->gates[RATE_READ], now + pause);
         return true;
     }
@@ -137,6 +137,9 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
     }
     if (f->reply.end == HTTP_CANCELLED)
         return false;
+    /* Several under way at once fail together: that is one try. */
+    if (*tries > 0 && now < *not_before_ms)
+        return true;
     if (++*tries > BACKOFF_TRIES_MAX || !backoff_allows(&g->retries)) {
         engine_stopf(g, ERR_UNAVAILABLE, "%s stayed unavailable (%s, tried %u times): %s",
                      g->setup.operation->provider->title, kind_name(f->kind), *tries, cause);
@@ -151,6 +154,16 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
     return true;
 }
 
+void fetcher_balance_is(struct engine *g, int64_t credits, bool fresh)
+{
+    /* What is being submitted at this moment may or may not be taken off already: count it as not. */
+    for (unsigned i = 0; i < g->batch_count; i++)
+        if (g->batches[i]->state == BATCH_SENDING)
+            credits -= g->batches[i]->cost_max;
+    g->balance = credits < 0 ? 0 : credits;
+    g->balance_fresh = fresh;
+}
+
 static void balance_known(struct engine *g, struct fetch *f)
 {
     g->balance_busy = false;
@@ -158,15 +171,8 @@ static void balance_known(struct engine *g, struct fetch *f)
         again(g, f, &g->balance_tries, &g->balance_not_before_ms);
         return;
     }
-    g->balance = f->balance;
-    g->balance_fresh = true;
     g->balance_tries = 0;
-    /* What is being submitted at this moment may or may not be in it: count it as not. */
-    for (unsigned i = 0; i < g->batch_count; i++)
-        if (g->batches[i]->state == BATCH_SENDING)
-            g->balance -= g->batches[i]->cost_max;
-    if (g->balance < 0)
-        g->balance = 0;
+    fetcher_balance_is(g, f->balance, true);
 }
 
 /* A batch's new state on its way into the ledger. */
@@ -226,7 +232,7 @@ static void poll_known(struct engine *g, struct fetch *f)
     }
     b->vendor_failed = f->poll.phase == POLL_FAILED;
     if (b->vendor_failed)
-        snprintf(b->note, sizeof b->note, "the vendor says that the batch failed");
+        snprintf(b->note, sizeof b->note, "%s", ENGINE_VENDOR_FAILED);
     if (f->poll.total >= 0)
         b->vendor_items = f->poll.total;
     if (!batch_pages_begin(b, b->vendor_items, op->page_rows)) {
@@ -268,10 +274,47 @@ static void page_is_durable(struct commit_op *op, const struct error *e)
     free(s);
 }
 
+/* Rows that a page should have by the vendor's own count. */
+static uint64_t rows_due(const struct batch *b, const struct fetch *f)
+{
+    const struct page_reply *said = scatter_said(f->hits);
+    int64_t total = said->total >= 0 ? said->total : b->vendor_items;
+    int64_t before = (int64_t)(f->page - 1) * b->page_rows;
+    int64_t due = total - before;
+    return due <= 0 ? 0 : due > b->page_rows ? b->page_rows : (uint64_t)due;
+}
+
+/* A page that lacks rows would end paid records as failed: asked for again, a few times. */
+static bool short_page(struct batch *b, struct fetch *f)
+{
+    uint64_t due = rows_due(b, f);
+    uint32_t rows = scatter_said(f->hits)->rows;
+    if (rows >= due || b->vendor_failed)
+        return false;
+    log_write(LOG_WARN, "run", "page %u of batch %u has %u rows and should have %llu", f->page,
+              b->id, rows, (unsigned long long)due);
+    if (b->short_pages >= ENGINE_SHORT_PAGES_MAX)
+        return false;
+    b->short_pages++;
+    error_set(&f->unusable, ERR_DATA, "a result page lacks rows");
+    return true;
+}
+
+/* The page after the last one by the vendor's own count may not exist. */
+static bool beyond_the_end(const struct batch *b, const struct fetch *f)
+{
+    return f->class == REPLY_GONE && b->vendor_items >= 0 &&
+           (int64_t)(f->page - 1) * b->page_rows >= b->vendor_items;
+}
+
 static void page_known(struct engine *g, struct fetch *f)
 {
     struct batch *b = f->batch;
-    if (f->class != REPLY_OK || f->unusable.code != 0) {
+    if (beyond_the_end(b, f)) {
+        batch_page_done(b, f->page, 0);
+        return;
+    }
+    if (f->class != REPLY_OK || f->unusable.code != 0 || short_page(b, f)) {
         batch_page_again(b, f->page);
         again(g, f, &b->tries, &b->not_before_ms);
         return;
@@ -417,8 +460,16 @@ void fetcher_end(struct engine *g, struct batch *b)
     if (b->unmatched > 0 || b->repeated > 0)
         log_write(LOG_WARN, "run", "batch %u: %u rows belong to none of its records, %u came twice",
                   b->id, b->unmatched, b->repeated);
+    if (b->answered == 0 && b->unmatched > 0) {
+        /* Somebody's results, not ours: most likely a wrong id was given. Nothing may be concluded. */
+        snprintf(b->note, sizeof b->note, "the results under %.64s belong to other records",
+                 b->vendor_id);
+        log_write(LOG_WARN, "run", "batch %u: %s", b->id, b->note);
+        move(g, b, BATCH_IN_DOUBT);
+        return;
+    }
     scatter_conclude(g, b, OUTCOME_FAILED,
-                     b->vendor_failed ? "the vendor says that the batch failed, and gives no row"
+                     b->vendor_failed ? ENGINE_VENDOR_FAILED ", and gives no row"
                                       : "the vendor's results have no row for it",
                      BATCH_DONE);
 }

@@ -165,6 +165,8 @@ int home_list(struct home *h, const struct settings *s, bool whole, struct list 
     int has_columns = rc < 0 ? rc : ledger_get(h->ledger, LEDGER_KEY_COLUMNS, &columns, e);
     int has_map =
         has_columns < 0 ? has_columns : ledger_get(h->ledger, LEDGER_KEY_MAPPING, &map, e);
+    if (h->fresh && has_map >= 0)
+        has_columns = has_map = 0; /* of a process that died before the run began */
     rc = has_map < 0 ? has_map : ledger_get_i64(h->ledger, LEDGER_KEY_WHOLE, &is_whole, e);
     if (rc >= 0) {
         struct list_options options = {

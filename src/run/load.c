@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/totals.h"
 
 struct loading {
     struct engine *engine;
@@ -22,7 +23,6 @@ struct loading {
     uint32_t ids;
     struct batch *batch; /* whose answers are read */
     uint32_t shard;      /* of which they are read */
-    uint32_t last_page_rows;
 };
 
 static int load_shard(void *arg, const struct list_shard *place, struct error *e)
@@ -126,7 +126,7 @@ static int load_slice(void *arg, uint32_t batch, uint32_t shard, const struct bi
     return 0;
 }
 
-/* Which items of the open batch have their answer, and how many rows its last page gave. */
+/* Which items of the open batch have their answer. */
 static int load_answers(void *arg, unsigned step, uint32_t batch, uint32_t page,
                         struct slice answers, struct error *e)
 {
@@ -135,7 +135,7 @@ static int load_answers(void *arg, unsigned step, uint32_t batch, uint32_t page,
     struct answer answer;
     unsigned index;
     int more;
-    (void)step;
+    (void)step, (void)page;
     if (batch != b->id)
         return 0;
     while ((more = answer_decode(&answers, &index, &answer)) == 1) {
@@ -144,8 +144,10 @@ static int load_answers(void *arg, unsigned step, uint32_t batch, uint32_t page,
                              "the ledger has an answer of batch %u for a record that"
                              " is none of its items",
                              batch);
-        load->last_page_rows += page > 0 && page == b->page_count;
-        batch_answer(b, load->shard, index);
+        if (batch_match(b, load->shard, index) == MATCH_AGAIN)
+            continue;
+        batch_claim(b, load->shard, index);
+        b->answered++;
     }
     if (more < 0)
         return error_set(e, ERR_DATA, "the ledger's answers of batch %u are damaged", batch);
@@ -165,7 +167,9 @@ static int load_reply(void *arg, const struct ledger_reply_row *r, struct error 
     while (b->page_count < r->page)
         if (!batch_pages_more(b))
             return error_set(e, ERR_INTERNAL, "no memory for the pages of batch %u", b->id);
-    if (r->scattered) {
+    /* The last page is scattered again when items are left: only its number of rows tells whether there
+     * is one more. What is answered already stays as it is. */
+    if (r->scattered && (r->page < b->page_count || b->answered == b->items)) {
         b->pages[r->page - 1] = PAGE_DONE;
         b->pages_done++;
         return 0;
@@ -187,21 +191,19 @@ static int load_open_batch(struct loading *load, struct batch *b, struct error *
     struct engine *g = load->engine;
     int rc = 0;
     load->batch = b;
-    load->last_page_rows = 0;
     b->waited_ms = clock_mono_ms();
-    if (b->state == BATCH_FETCHING) {
-        if (!batch_pages_begin(b, b->vendor_items, g->setup.operation->page_rows))
-            return error_set(e, ERR_INTERNAL, "no memory for the pages of batch %u", b->id);
-        rc = ledger_each_reply(g->ledger, b->id, true, load_reply, load, e);
-    }
     if (b->state != BATCH_FETCHING && b->state != BATCH_IN_DOUBT)
-        return rc;
+        return 0;
     for (uint32_t i = 0; rc == 0 && i < b->slice_count; i++) {
         load->shard = b->slices[i].shard;
         rc = ledger_each_answers(g->ledger, load->shard, load_answers, load, e);
     }
-    if (b->page_count > 0 && b->pages[b->page_count - 1] == PAGE_DONE)
-        b->last_rows = load->last_page_rows;
+    if (rc == 0 && b->state == BATCH_FETCHING) {
+        b->vendor_failed = strcmp(b->note, ENGINE_VENDOR_FAILED) == 0;
+        if (!batch_pages_begin(b, b->vendor_items, g->setup.operation->page_rows))
+            return error_set(e, ERR_INTERNAL, "no memory for the pages of batch %u", b->id);
+        rc = ledger_each_reply(g->ledger, b->id, true, load_reply, load, e);
+    }
     b->settled = b->state == BATCH_IN_DOUBT && b->answered == b->items;
     return rc;
 }
@@ -224,6 +226,15 @@ static int doubt_interrupted(struct engine *g, struct error *e)
                                     clock_wall_ms(), e);
     }
     return rc != 0 ? rc : ledger_commit(g->ledger, e);
+}
+
+static int load_decision(void *arg, const struct ledger_decision *d, struct error *e)
+{
+    struct loading *load = arg;
+    (void)e;
+    if (totals_resubmission(d) && d->batch < load->ids && load->open[d->batch] != NULL)
+        load->open[d->batch]->resubmitted = true;
+    return 0;
 }
 
 /* Records that wait go to the batcher; what a shard waits for is what waits and what open batches
@@ -255,7 +266,7 @@ static int place_records(struct loading *load, struct error *e)
 int load_run(struct engine *g, struct error *e)
 {
     struct loading load = {.engine = g};
-    int64_t whole = 0;
+    int64_t whole = 0, resubmitted = 0;
     int rc = ledger_each_shard(g->ledger, load_shard, &load, e);
     if (rc == 0) {
         load.waiting = calloc(g->shard_count + 1, sizeof *load.waiting);
@@ -267,6 +278,10 @@ int load_run(struct engine *g, struct error *e)
         rc = ledger_each_batch(g->ledger, load_batch, &load, e);
     if (rc == 0)
         rc = ledger_each_slice(g->ledger, 0, load_slice, &load, e);
+    if (rc == 0)
+        rc = ledger_each_decision(g->ledger, load_decision, &load, e);
+    if (rc == 0 && (rc = totals_resubmitted(g->ledger, &resubmitted, e)) == 0)
+        g->spent += resubmitted;
     if (rc == 0)
         rc = doubt_interrupted(g, e);
     for (unsigned i = 0; rc == 0 && i < g->batch_count; i++)

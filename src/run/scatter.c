@@ -7,8 +7,7 @@
  * their shards as that much nearer to their end.
  *
  * Failure modes: dies before the commit: the page is stored and not marked, and the next start
- * scatters it again. A row that comes twice is stored twice under different pages; the lowest page
- * counts when the shard is rendered, whatever arrived first.
+ * scatters it again. Of a row that comes twice the first one counts, and the other is left out.
  *
  * On the loop's thread but for scatter_parse. */
 #include "run/engine.h"
@@ -50,6 +49,11 @@ void scatter_free(struct hits *h)
     buf_deinit(&h->answers);
     buf_deinit(&h->scratch);
     free(h);
+}
+
+const struct page_reply *scatter_said(const struct hits *h)
+{
+    return &h->page;
 }
 
 static int add_row(void *arg, const struct page_item *item)
@@ -153,13 +157,11 @@ static int apply_scatter(struct commit_op *op, struct ledger *l, struct error *e
     return rc != 0 ? rc : ledger_put_batch(l, &s->row, e);
 }
 
-static void answered(struct engine *g, struct batch *b, uint32_t shard, unsigned index)
+static void answered(struct engine *g, struct batch *b, uint32_t shard)
 {
-    if (batch_match(b, shard, index) != MATCH_NEW)
-        return;
-    batch_answer(b, shard, index);
-    assert(g->shards[shard].open > 0);
+    assert(g->shards[shard].open > 0 && b->answered < b->items);
     g->shards[shard].open--;
+    b->answered++;
     g->answered++;
 }
 
@@ -170,7 +172,7 @@ static void scatter_is_durable(struct commit_op *op, const struct error *e)
     if (engine_committed(g, e)) {
         const struct hits *h = s->hits;
         for (uint32_t i = 0; i < s->mine; i++)
-            answered(g, s->batch, shard_of(h->rows[i].record), index_of(h->rows[i].record));
+            answered(g, s->batch, shard_of(h->rows[i].record));
         batch_page_done(s->batch, s->page, h->page.rows);
     }
     scatter_free(s->hits);
@@ -197,7 +199,7 @@ static bool identify(struct engine *g, struct hits *h)
     return true;
 }
 
-/* Whose rows they are: sorted, with nobody's at the front left out. */
+/* Whose rows they are: sorted by record; nobody's and repeated ones are counted and left out. */
 static uint32_t match(struct batch *b, struct hits *h)
 {
     uint32_t mine = 0;
@@ -210,16 +212,18 @@ static uint32_t match(struct batch *b, struct hits *h)
         }
         h->rows[mine++] = row;
     }
-    qsort(h->rows, mine, sizeof *h->rows, by_record);
-    /* The first of those that came twice on this page counts. */
+    if (mine > 0) /* a page without rows has no array */
+        qsort(h->rows, mine, sizeof *h->rows, by_record);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < mine; i++) {
-        uint32_t record = h->rows[i].record;
-        bool twice = kept > 0 && h->rows[kept - 1].record == record;
-        if (twice || batch_match(b, shard_of(record), index_of(record)) == MATCH_AGAIN)
+        uint32_t shard = shard_of(h->rows[i].record);
+        unsigned index = index_of(h->rows[i].record);
+        if (batch_match(b, shard, index) == MATCH_AGAIN) {
             b->repeated++;
-        if (!twice)
-            h->rows[kept++] = h->rows[i];
+            continue;
+        }
+        batch_claim(b, shard, index);
+        h->rows[kept++] = h->rows[i];
     }
     return kept;
 }
@@ -241,10 +245,8 @@ void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits 
     s->mine = match(b, h);
     if (h->page.used >= 0)
         b->credits = b->used = h->page.used;
-    if (h->page.balance >= 0) {
-        g->balance = h->page.balance;
-        g->balance_fresh = false;
-    }
+    if (h->page.balance >= 0)
+        fetcher_balance_is(g, h->page.balance, false);
     shape_row(b, &s->row);
     s->op.apply = apply_scatter;
     s->op.done = scatter_is_durable;
@@ -278,6 +280,8 @@ static void stored_parsed(struct work *work)
     struct stored_page *p = (struct stored_page *)work;
     if (work->error.code != 0)
         engine_stop(work->engine, &work->error);
+    else if (work->engine->commit == NULL)
+        scatter_free(p->hits); /* the run never began: the next start does it */
     else
         scatter_hits(work->engine, p->batch, p->page, p->hits);
     buf_deinit(&p->body);
@@ -355,7 +359,7 @@ static void conclusion_is_durable(struct commit_op *op, const struct error *e)
         for (uint32_t i = 0; i < s->slices; i++) {
             const struct bits *who = &s->open[i];
             for (unsigned k = bits_next(who, 0); k < SHARD_RECORDS; k = bits_next(who, k + 1))
-                answered(g, b, b->slices[i].shard, k);
+                answered(g, b, b->slices[i].shard);
         }
         b->busy = false;
         if (!batch_live(b->state) && b->state != BATCH_IN_DOUBT)

@@ -89,11 +89,11 @@ static void end_is_durable(struct commit_op *op, const struct error *e)
             body_drop(g, b);
             planner_halve(g, b, why);
         } else if (s->next_step == NEXT_BALANCE) {
-            g->balance = -1;
             body_drop(g, b);
             planner_release(g, b, why);
         } else if (s->next_step == NEXT_FAIL) {
             body_drop(g, b);
+            b->credits = 0;
             scatter_conclude(g, b, OUTCOME_FAILED, why, BATCH_FAILED);
         }
     }
@@ -123,16 +123,17 @@ static void is_accepted(struct engine *g, struct submission *s, const struct sub
     b->not_before_ms = b->waited_ms + g->setup.operation->poll_first_ms;
     b->note[0] = '\0';
     g->unreachable = 0;
-    g->short_of_credits = 0;
+    g->short_of_credits = g->throttled_row = g->doubts_row = 0;
     if (said->reserved > b->cost_max)
         b->cost_max = said->reserved;
-    if (said->price >= 0 && said->price != g->price) {
+    /* Only upwards: a price that is lower than known would let more go than the cap allows if it were wrong. */
+    if (said->price > g->price && said->price <= ENGINE_PRICE_MAX) {
         log_write(LOG_WARN, "run", "%s charges %lld credits an item, not %lld; counting with that",
                   g->setup.operation->provider->title, (long long)said->price, (long long)g->price);
         g->price = said->price;
     }
     if (said->balance >= 0)
-        g->balance = said->balance;
+        fetcher_balance_is(g, said->balance, false);
     log_write(LOG_INFO, "run", "batch %u: %u items accepted as %s", b->id, b->items, b->vendor_id);
 }
 
@@ -160,7 +161,6 @@ static void bad_items(struct engine *g, struct submission *s, const char *cause)
         most += 4;
     if (b->items == 1) {
         batch_move(b, BATCH_PREPARED);
-        b->credits = 0;
         s->next_step = NEXT_FAIL;
         return;
     }
@@ -185,6 +185,7 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
     struct batch *b = s->batch;
     int64_t now = clock_mono_ms();
     s->end = "refused";
+    g->doubts_row = 0;
     snprintf(b->note, sizeof b->note, "%s", cause);
     if (class == REPLY_BAD_ITEMS) {
         bad_items(g, s, cause);
@@ -193,7 +194,10 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
     batch_move(b, BATCH_PREPARED);
     if (class == REPLY_RETRY) {
         s->end = "not-sent";
-        b->not_before_ms = now + backoff_pause_ms(++g->unreachable, engine_random());
+        /* Several under way at once fail together: that is one try. */
+        if (now >= g->unreachable_until_ms)
+            g->unreachable_until_ms = now + backoff_pause_ms(++g->unreachable, engine_random());
+        b->not_before_ms = g->unreachable_until_ms;
         if (g->unreachable > UNREACHABLE_MAX)
             engine_stopf(g, ERR_UNAVAILABLE, "%s cannot be reached: %s",
                          g->setup.operation->provider->title, cause);
@@ -201,15 +205,22 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
         int64_t pause = reply->hints.retry_after_ms >= 0 ? reply->hints.retry_after_ms
                                                          : problem->retry_after_ms;
         g->throttled++;
-        if (pause < 0)
-            pause = backoff_pause_ms(2, engine_random());
+        /* However little it asks for: each try is a whole body, and a row in the ledger. */
+        int64_t least = BACKOFF_BASE_MS << (g->throttled_row < 6 ? g->throttled_row : 6);
+        g->throttled_row++;
+        if (pause < least)
+            pause = least;
         gate_pause(&g->gates[RATE_SUBMIT], now + pause);
-    } else if (class == REPLY_TOO_LARGE && b->items > 1) {
+    } else if (class == REPLY_TOO_LARGE) {
         g->items_cap = (b->items + 1) / 2;
-        s->next_step = NEXT_HALVE;
+        s->next_step = b->items > 1 ? NEXT_HALVE : NEXT_FAIL;
     } else if (class == REPLY_NO_CREDITS) {
         s->next_step = NEXT_BALANCE;
-        if (++g->short_of_credits > 2)
+        /* Of several under way at once all may be refused for one lack. */
+        if (g->balance >= 0)
+            g->short_of_credits++;
+        g->balance = -1;
+        if (g->short_of_credits > 2)
             engine_stopf(g, ERR_STOPPED, "out of credits: %s", cause);
     } else if (class == REPLY_REFUSED) {
         stop_for(g, ERR_REFUSED, b, cause);
@@ -259,6 +270,10 @@ static void on_submitted(struct client_call *call, struct http_reply *reply)
             snprintf(cause, sizeof cause, "HTTP %ld with a reply that cannot be used: %.150s",
                      reply->status, e.message);
         doubt(s, cause);
+        keep_reply(s, reply); /* the only evidence there may be */
+        if (++g->doubts_row >= ENGINE_DOUBTS_MAX)
+            engine_stopf(g, ERR_UNAVAILABLE, "%u submissions in a row ended in doubt, the last: %s",
+                         g->doubts_row, cause);
     } else {
         g->failures += class != REPLY_THROTTLED;
         not_applied(g, s, class, reply, &problem, cause);
@@ -280,10 +295,13 @@ static void armed(struct commit_op *op, const struct error *e)
         submission_free(s);
         return;
     }
-    g->requests++;
-    g->retries.requests++;
-    if (client_send(g->client, &s->call, &cannot) == 0)
+    if (g->stopping)
+        error_set(&cannot, ERR_STOPPED, "the run was stopped before it was sent");
+    else if (client_send(g->client, &s->call, &cannot) == 0) {
+        g->requests++;
+        g->retries.requests++;
         return;
+    }
     /* It could not even be started: surely not applied. */
     batch_move(s->batch, BATCH_PREPARED);
     gate_done(&g->gates[RATE_SUBMIT], false, clock_mono_ms(), engine_random());
@@ -348,7 +366,11 @@ static void arm(struct engine *g, struct batch *b, int fd)
 /* No paid request without room for the worst that its replies can take. */
 static bool disk_allows(struct engine *g, const struct batch *b)
 {
-    uint64_t worst = (uint64_t)b->items * g->setup.operation->answer_bytes_max;
+    uint64_t items = b->items;
+    for (unsigned i = 0; i < g->batch_count; i++)
+        if (g->batches[i] != b && batch_owes(g->batches[i]->state))
+            items += g->batches[i]->items - g->batches[i]->answered;
+    uint64_t worst = items * g->setup.operation->answer_bytes_max;
     uint64_t space = file_space(g->dir);
     if (space >= worst + ENGINE_DISK_RESERVE)
         return true;

@@ -5,6 +5,7 @@
  */
 #include "run/run.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,6 +23,7 @@
 #include "run/home.h"
 #include "run/key.h"
 #include "run/question.h"
+#include "run/totals.h"
 #include "sim/sim.h"
 
 #define SANDBOX_KEY     "sandbox"
@@ -56,17 +58,47 @@ static char *default_dir(const struct settings *s)
     return dir;
 }
 
-/* Remove what a run that never began left in its directory. */
-static void discard(const char *dir)
+/* What a run that never began may leave in its directory; the lock last. */
+static const char *const own_names[] = {"ledger.db",      "ledger.db-wal", "ledger.db-shm",
+                                        "ledger.db.new",  "list.zst",      "list.check",
+                                        "rejects.ndjson", "status.json",   "lock"};
+#define OWN_NAMES (sizeof own_names / sizeof own_names[0])
+
+static bool is_own(const char *name)
 {
-    static const char *const names[] = {"ledger.db", "ledger.db-wal",  "ledger.db-shm", "list.zst",
-                                        "lock",      "rejects.ndjson", "status.json"};
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char *path = file_join(dir, names[i]);
+    for (unsigned i = 0; i < OWN_NAMES; i++)
+        if (strcmp(name, own_names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Remove what this process made, while it still holds the lock: nobody else can have begun here. */
+static void discard(struct home *h)
+{
+    ledger_close(h->ledger);
+    h->ledger = NULL;
+    for (unsigned i = 0; i < OWN_NAMES; i++) {
+        char *path = file_join(h->dir, own_names[i]);
         unlink(path);
         free(path);
     }
-    rmdir(dir);
+    rmdir(h->dir);
+}
+
+/* A folder that is there and is no run must hold nothing of anybody's. */
+static int check_folder(const char *path, struct error *e)
+{
+    DIR *dir = opendir(path);
+    int rc = 0;
+    if (dir == NULL)
+        return 0; /* it will be made, or making it will say what is wrong */
+    for (struct dirent *d; rc == 0 && (d = readdir(dir)) != NULL;)
+        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 && !is_own(d->d_name))
+            rc = error_set(e, ERR_CANTCREATE,
+                           "%s is no run and holds other files (%s): choose another --run-dir",
+                           path, d->d_name);
+    closedir(dir);
+    return rc;
 }
 
 /* The list as a file, to tell later whether it is still the same: size and time of change; "-" for
@@ -87,36 +119,63 @@ static int ignore_row(void *arg, const struct list_row *row, struct error *e)
     return 0;
 }
 
-static int check_shard(void *arg, const struct list_shard *shard, struct error *e)
+struct comparing {
+    struct list *list;
+    bool same;
+};
+
+static int compare_shard(void *arg, const struct list_shard *was, struct error *e)
 {
-    return list_read(arg, shard, ignore_row, NULL, e);
+    struct comparing *c = arg;
+    struct list_shard is;
+    struct error ignored = {0};
+    (void)e;
+    c->same = c->same && list_scan(c->list, &is, ignore_row, NULL, &ignored) == 1 &&
+              is.records == was->records && is.bytes == was->bytes &&
+              memcmp(is.hash, was->hash, sizeof is.hash) == 0;
+    return 0;
+}
+
+/* Read the list as it is now to its end and hold it against the shards of the run. 1 the same, 0 not. */
+static int compare_list(struct starting *s, struct error *e)
+{
+    struct error unreadable = {0};
+    struct list_shard more;
+    struct comparing c = {.same = true};
+    char *spool = file_join(s->home.dir, "list.check");
+    struct list_options options = {
+        .path = s->settings->list,
+        .spool_path = spool,
+        .records_max =
+            s->settings->max_records == SETTING_ABSENT ? 0 : (uint64_t)s->settings->max_records,
+    };
+    int rc = list_open(&c.list, &options, &unreadable);
+    c.same = rc == 0;
+    if (rc == 0)
+        rc = ledger_each_shard(s->home.ledger, compare_shard, &c, e);
+    if (c.same)
+        c.same = list_scan(c.list, &more, ignore_row, NULL, &unreadable) == 0;
+    list_close(c.list);
+    unlink(spool);
+    free(spool);
+    return rc < 0 && unreadable.code == 0 ? rc : c.same;
 }
 
 /* Whether the list of a finished run is still the one it was made from. 1 yes, 0 no. */
 static int same_list(struct starting *s, struct error *e)
 {
     struct buf stored;
-    struct mapping mapping;
-    struct list *list = NULL;
     char stamp[64];
-    struct error changed = {0};
     buf_init(&stored, sizeof stamp);
     stamp_of(s->settings, stamp, sizeof stamp);
     int rc = ledger_get(s->home.ledger, "source", &stored, e);
-    bool same = rc == 1 && slice_eq(buf_slice(&stored), slice_of(stamp));
+    bool same = rc == 1 && strcmp(stamp, "-") != 0 && slice_eq(buf_slice(&stored), slice_of(stamp));
     buf_deinit(&stored);
     if (rc < 0 || same)
         return rc < 0 ? rc : 1;
-    struct stat st;
-    if (stat(s->settings->list, &st) != 0)
+    if (strcmp(s->settings->list, "-") != 0 && access(s->settings->list, F_OK) != 0)
         return 1; /* gone: its answers are here all the same */
-    rc = home_list(&s->home, s->settings, true, &list, &mapping, &changed);
-    if (rc != 0)
-        return 0;
-    same = !list_spooled(list) && list_source_bytes(list) == (uint64_t)st.st_size &&
-           ledger_each_shard(s->home.ledger, check_shard, list, &changed) == 0;
-    list_close(list);
-    return same;
+    return compare_list(s, e);
 }
 
 static int store_stamp(struct starting *s, struct error *e)
@@ -261,8 +320,7 @@ static int carry_out(struct starting *s, struct error *e)
         fprintf(stderr, "\ntranche: %s; nothing is lost: tranche resume %s\n", e->message, g->dir);
         _exit(error_exit_status(e->code));
     }
-    if (rc == 0)
-        rc = end_check(g, e);
+    body_sweep(g);
     if (rc == 0)
         rc = home_set_state(&s->home, true, end_status(g), e);
     end_show(g, rc == 0 ? end_status(g) : error_exit_status(rc), rc == 0 ? "" : e->message);
@@ -271,12 +329,27 @@ static int carry_out(struct starting *s, struct error *e)
     return rc != 0 ? error_exit_status(rc) : end_status(g);
 }
 
-static int nothing_to_do(const struct starting *s)
+static int nothing_to_do(const struct starting *s, struct error *e)
 {
     if (s->settings->quiet != 1)
         fprintf(stderr, "Nothing to do: %s is finished, and %s is its output.\n", s->home.dir,
                 s->output);
+    int rc = strcmp(s->settings->output, "-") == 0 ? end_copy(s->output, e) : 0;
+    if (rc != 0)
+        return error_exit_status(rc);
     return s->home.exit_status < 0 ? 0 : s->home.exit_status;
+}
+
+/* resume --force: the output is a function of list and ledger, and is rendered from its first record again. */
+static int start_output_over(struct starting *s, struct error *e)
+{
+    struct totals none = {0};
+    int rc = ledger_begin(s->home.ledger, e);
+    if (rc == 0)
+        rc = ledger_set_output(s->home.ledger, 0, 0, e);
+    if (rc == 0)
+        rc = totals_store(&none, s->home.ledger, e);
+    return rc == 0 ? ledger_commit(s->home.ledger, e) : rc;
 }
 
 /* The run is there, locked and open: continue it or begin it. */
@@ -284,10 +357,12 @@ static int proceed(struct starting *s, struct error *e)
 {
     struct engine *g = &s->engine;
     int rc = settings_resolve(s->settings, &g->setup, e);
+    if (rc == 0 && s->settings->force == 1 && !s->home.fresh)
+        rc = start_output_over(s, e);
     if (rc == 0 && s->home.fresh)
         rc = partial_probe(s->output, e);
     if (rc == 0 && !s->home.fresh && (rc = end_renamed_already(&s->home, s->output, e)) == 1)
-        return nothing_to_do(s);
+        return nothing_to_do(s, e);
     if (rc == 0)
         rc = make_engine(s, e);
     if (rc == 0)
@@ -354,7 +429,7 @@ static int meet_old_run(struct starting *s, int *status, struct error *e)
         if (same < 0)
             return same;
         if (same == 1 && !forced) {
-            *status = nothing_to_do(s);
+            *status = nothing_to_do(s, e);
             return 1;
         }
         if (!forced)
@@ -379,20 +454,16 @@ static int meet_old_run(struct starting *s, int *status, struct error *e)
 
 static int check_new(const struct starting *s, const char *dir, struct error *e)
 {
-    struct stat st;
-    if (strcmp(s->settings->list, "-") != 0) {
+    int rc = check_folder(dir, e);
+    if (rc == 0 && strcmp(s->settings->list, "-") != 0) {
         int fd = file_open_read(s->settings->list, e);
         if (fd < 0)
             return fd;
         close(fd);
     }
-    if (stat(s->output, &st) == 0 && s->settings->force != 1)
-        return error_set(
-            e, ERR_CANTCREATE,
-            "%s exists and %s, the run that would have made it, does not: move it away,"
-            " choose another -o, or replace it with --force",
-            s->output, dir);
-    return partial_probe(s->output, e);
+    if (rc != 0 || strcmp(s->settings->output, "-") == 0)
+        return rc;
+    return end_check_target(s->output, s->settings->force == 1, e);
 }
 
 static bool is_run(const char *dir)
@@ -405,7 +476,7 @@ static bool is_run(const char *dir)
 
 int run_start(struct settings *set, struct error *e)
 {
-    struct starting s = {.settings = set};
+    struct starting s = {.settings = set, .home.lock = -1};
     struct setup checked;
     int status = 0, rc = settings_resolve(set, &checked, e);
     if (rc != 0)
@@ -435,9 +506,9 @@ int run_start(struct settings *set, struct error *e)
         status = proceed(&s, e);
     else if (rc < 0)
         status = error_exit_status(rc);
-    home_close(&s.home);
     if (s.stale)
-        discard(dir);
+        discard(&s.home);
+    home_close(&s.home);
     free(s.output);
     free(dir);
     return status;
@@ -445,7 +516,7 @@ int run_start(struct settings *set, struct error *e)
 
 int run_resume(const char *dir, struct settings *set, struct error *e)
 {
-    struct starting s = {.settings = set};
+    struct starting s = {.settings = set, .home.lock = -1};
     int status, rc = home_open(&s.home, dir, false, e);
     if (rc == 0)
         rc = settings_merge(set, &s.home.stored, e);
@@ -454,7 +525,7 @@ int run_resume(const char *dir, struct settings *set, struct error *e)
             error_set(e, ERR_DATA, "%s: the run never began; start it again with tranche run", dir);
     if (rc == 0) {
         s.output = output_path(dir, set);
-        status = s.home.complete ? nothing_to_do(&s) : proceed(&s, e);
+        status = s.home.complete && set->force != 1 ? nothing_to_do(&s, e) : proceed(&s, e);
     } else {
         status = error_exit_status(rc);
     }

@@ -92,7 +92,7 @@ static int add_entry(void *arg, uint32_t shard, struct slice identities, struct 
 static int gather(struct home *h, struct report *r, char *advice, size_t size, struct error *e)
 {
     struct totals totals;
-    int64_t whole = 0;
+    int64_t whole = 0, resubmitted = 0;
     uint32_t emitted;
     memset(r, 0, sizeof *r);
     r->run_dir = h->dir;
@@ -119,6 +119,10 @@ static int gather(struct home *h, struct report *r, char *advice, size_t size, s
         rc = ledger_get_i64(h->ledger, LEDGER_KEY_WHOLE, &whole, e);
     if (rc < 0)
         return rc;
+    rc = totals_resubmitted(h->ledger, &resubmitted, e);
+    if (rc < 0)
+        return rc;
+    r->spent += resubmitted;
     r->list_whole = whole == 1;
     r->priced = totals.priced;
     for (int i = 0; i < OUTCOME_COUNT; i++) {

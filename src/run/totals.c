@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static void key_of(int outcome, char *key, size_t size)
 {
@@ -58,4 +59,32 @@ int totals_exit_status(const struct totals *t)
                    0
                ? 1
                : 0;
+}
+
+bool totals_resubmission(const struct ledger_decision *d)
+{
+    return strcmp(d->by, "on-in-doubt") == 0 && strcmp(d->choice, "not-sent") == 0;
+}
+
+struct resubmitted {
+    struct ledger *ledger;
+    int64_t credits;
+};
+
+static int add_resubmitted(void *arg, const struct ledger_decision *d, struct error *e)
+{
+    struct resubmitted *r = arg;
+    struct ledger_batch b;
+    int rc = totals_resubmission(d) ? ledger_find_batch(r->ledger, d->batch, &b, e) : 0;
+    if (rc == 1)
+        r->credits += b.cost_max;
+    return rc < 0 ? rc : 0;
+}
+
+int totals_resubmitted(struct ledger *l, int64_t *credits, struct error *e)
+{
+    struct resubmitted r = {l, 0};
+    int rc = ledger_each_decision(l, add_resubmitted, &r, e);
+    *credits = r.credits;
+    return rc;
 }

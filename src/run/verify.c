@@ -42,6 +42,7 @@ struct verifying {
     uint32_t batch_count;
     struct dedupe *dedupe;
     struct totals totals;
+    int64_t resubmitted;
 };
 
 static void offend(struct verifying *v, const char *format, ...)
@@ -268,7 +269,9 @@ static void check_credits(struct verifying *v)
         else if (v->batches[id].credits > 0)
             spent += v->batches[id].credits;
     }
-    if (v->setup.max_credits != INT64_MAX && spent + owed > v->setup.max_credits)
+    spent += v->resubmitted;
+    /* A cap that was lowered below what is spent already stops the run; nothing may be owed beyond it. */
+    if (v->setup.max_credits != INT64_MAX && owed > 0 && spent + owed > v->setup.max_credits)
         offend(v, "--max-credits is %" PRId64, v->setup.max_credits);
     verdict(v, "credits", "%" PRId64 " spent, %" PRId64 " may be owed", spent, owed);
 }
@@ -431,7 +434,7 @@ static int verify_all(struct verifying *v, struct error *e)
         rc = check_spend(v, e);
     if (rc == 0)
         rc = check_records_of_spend(v, e);
-    if (rc == 0)
+    if (rc == 0 && (rc = totals_resubmitted(v->home->ledger, &v->resubmitted, e)) == 0)
         check_credits(v);
     if (rc == 0)
         rc = check_answers(v, e);

@@ -26,7 +26,7 @@ enum http_end {
     HTTP_CUT,      /* a reply began and did not end as its framing says */
     HTTP_LOST,     /* the request left whole and no reply came: reset, timeout, a resend that was
                       refused */
-    HTTP_CANCELLED, /* by us, before it ended */
+    HTTP_CANCELLED, /* by us, after a part of it may have left; before that it is HTTP_NOT_SENT */
 };
 
 /* Headers a vendor's rules use; -1 where absent or garbage. */
