@@ -163,13 +163,15 @@ static int status_once(const char *dir, bool json, struct error *e)
     struct error none = {0};
     arena_init(&arena, STATUS_MAX);
     rc = read_status(dir, &r, &arena, &none);
-    if (rc == 0)
+    if (rc == 0) {
+        *e = (struct error){0}; /* that it lives was no failure */
         show(&r, json);
-    else if (none.code == ERR_NOINPUT)
+    } else if (none.code == ERR_NOINPUT) {
         rc = error_set(e, ERR_STOPPED, "%s is live and has no status yet; ask again in a second",
                        dir);
-    else
+    } else {
         *e = none;
+    }
     arena_deinit(&arena);
     return rc == 0 ? 1 : rc;
 }
