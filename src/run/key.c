@@ -27,10 +27,11 @@ static int check(const char *from, char *key, struct error *e)
 static int read_file(const char *path, char **key, struct error *e)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    /* Not waiting: a pipe without a writer would hold the command up for ever. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return error_errno(e, ERR_CONFIG, errno, "the key file %s", path);
-    char *text = calloc(1, KEY_MAX + 1);
+    char *text = calloc(1, KEY_MAX + 2);
     ssize_t n = -1;
     int rc = 0;
     if (text == NULL)
@@ -42,8 +43,10 @@ static int read_file(const char *path, char **key, struct error *e)
                        "the key file %s can be read by others or belongs to someone else: chmod 600"
                        " it",
                        path);
-    else if ((n = read(fd, text, KEY_MAX)) < 0)
+    else if ((n = read(fd, text, KEY_MAX + 1)) < 0)
         rc = error_errno(e, ERR_CONFIG, errno, "the key file %s", path);
+    else if (n > KEY_MAX || memchr(text, '\0', (size_t)n) != NULL)
+        rc = error_set(e, ERR_CONFIG, "the key file %s is longer than a key, or no text", path);
     close(fd);
     if (rc == 0)
         rc = check(path, text, e);
