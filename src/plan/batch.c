@@ -242,15 +242,13 @@ void batch_page_again(struct batch *b, uint32_t page)
 
 void batch_page_stored(struct batch *b, uint32_t page)
 {
-    if (b->pages[page - 1] == PAGE_BUSY)
-        b->pages_busy--;
+    b->pages_busy += b->pages[page - 1] != PAGE_BUSY; /* of an earlier process */
     b->pages[page - 1] = PAGE_STORED;
 }
 
 void batch_page_done(struct batch *b, uint32_t page, uint32_t rows)
 {
-    if (b->pages[page - 1] == PAGE_BUSY)
-        b->pages_busy--;
+    b->pages_busy -= b->pages[page - 1] == PAGE_BUSY || b->pages[page - 1] == PAGE_STORED;
     b->pages[page - 1] = PAGE_DONE;
     b->pages_done++;
     b->rows += rows;

@@ -86,7 +86,7 @@ struct batch {
     uint32_t page_rows;  /* of a full page */
     uint32_t page_count; /* pages known to be needed */
     uint8_t *pages;      /* enum page_state of each; owned */
-    uint32_t pages_done, pages_busy;
+    uint32_t pages_done, pages_busy; /* busy: asked for, and its answers not yet durable */
     uint32_t last_rows;   /* rows of the last page in order, when it is done */
     uint64_t rows;        /* of all pages done */
     int64_t used;         /* credits as the vendor settled them; -1 */

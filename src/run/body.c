@@ -138,6 +138,7 @@ static void build_done(struct work *work)
 {
     struct body *w = (struct body *)work;
     struct batch *b = w->batch;
+    work->engine->bodies--;
     if (work->error.code != 0) {
         engine_stop(work->engine, &work->error);
     } else {
@@ -162,6 +163,7 @@ void body_make(struct engine *g, struct batch *b)
     w->work.run = build_run;
     w->work.done = build_done;
     b->busy = true;
+    g->bodies++;
     engine_work(g, &w->work);
 }
 

@@ -188,13 +188,25 @@ static bool busy(const struct engine *g)
     return g->works > 0 || commit_pending(g->commit) > 0 || client_flight(g->client) > 0;
 }
 
+/* Pages between their request and their answers' being durable, of all batches: what they hold in memory is
+ * what is bounded. Earlier batches come first, so that their shards are emitted first. */
+static unsigned pages_allowed(const struct engine *g, const struct batch *b)
+{
+    unsigned others = 0;
+    for (unsigned i = 0; i < g->batch_count; i++)
+        if (g->batches[i] != b)
+            others += g->batches[i]->pages_busy;
+    return others < ENGINE_PAGES_MAX ? ENGINE_PAGES_MAX - others : 0;
+}
+
 static void pump_batches(struct engine *g)
 {
     for (unsigned i = 0; i < g->batch_count; i++) {
         struct batch *b = g->batches[i];
-        struct batch_need need = batch_need(b, ENGINE_PAGES_MAX);
+        unsigned pages = pages_allowed(g, b);
+        struct batch_need need = batch_need(b, pages);
         while (need.want == BATCH_WANTS_PAGE && fetcher_page(g, b, &need))
-            need = batch_need(b, ENGINE_PAGES_MAX);
+            need = batch_need(b, pages);
         switch (need.want) {
         case BATCH_WANTS_BODY:
         case BATCH_WANTS_SUBMIT:
@@ -312,7 +324,7 @@ static int open_loop(struct engine *g, struct error *e)
 {
     static const int numbers[2] = {SIGINT, SIGTERM};
     struct client_options options = {
-        .connections_max = g->setup.live_max + ENGINE_PAGES_MAX * g->setup.live_max,
+        .connections_max = g->setup.live_max + g->setup.operation->provider->reads_max,
         .connect_timeout_ms = 10000,
         .user_agent = "tranche/" TRANCHE_VERSION,
     };

@@ -35,7 +35,8 @@
 
 /* Limits of one process; each is a bound on memory or on work under way. */
 #define ENGINE_READ_AHEAD   8                    /* shards between the reader and the ledger */
-#define ENGINE_PAGES_MAX    8                    /* page requests of one batch at once */
+#define ENGINE_PAGES_MAX    16                      /* result pages under way */
+#define ENGINE_BODIES_MAX   1                    /* bodies being built */
 #define ENGINE_RENDER_MAX   3                    /* shards being rendered */
 #define ENGINE_REPLY_MAX    ((size_t)64 << 20)   /* bytes of one reply */
 #define ENGINE_DISK_RESERVE ((uint64_t)64 << 20) /* bytes that stay free beside the worst case */
@@ -108,6 +109,7 @@ struct engine {
     unsigned batch_count, batch_capacity;
     uint32_t batch_last_id;
     unsigned batches_done;
+    unsigned bodies;                /* being built */
     struct submission *submissions; /* armed or in flight */
     struct fetch *fetches;          /* free requests in flight */
     struct gate gates[RATE_CLASSES];

@@ -395,7 +395,7 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
         return;
     }
     if (need->want == BATCH_WANTS_BODY) {
-        if (disk_allows(g, b))
+        if (g->bodies < ENGINE_BODIES_MAX && disk_allows(g, b))
             body_make(g, b);
         return;
     }

@@ -320,6 +320,7 @@ static void test_pages_count(void **state)
     }
 }
 
+/* Under way is a page until its answers are durable: that is what is bounded. */
 static void test_pages_in_flight(void **state)
 {
     (void)state;
@@ -333,23 +334,31 @@ static void test_pages_in_flight(void **state)
     b->not_before_ms = 70;
     assert_need(b, BATCH_WANTS_PAGE, 1, 70);
     batch_page_stored(b, 2);
-    assert_int_equal(b->pages_busy, 0);
+    assert_int_equal(b->pages_busy, 1); /* stored, and not yet scattered */
     batch_page_busy(b, 1);
-    assert_need(b, BATCH_WANTS_PAGE, 3, 70);
-    batch_page_busy(b, 3);
+    assert_need(b, BATCH_WANTS_NOTHING, 0, INT64_MAX);
     b->answered = 10;
     batch_page_done(b, 1, 10);
+    assert_need(b, BATCH_WANTS_PAGE, 3, 70);
+    batch_page_busy(b, 3);
+    batch_page_done(b, 2, 10);
     batch_page_done(b, 3, 10);
     batch_page_busy(b, 4);
-    assert_need(b, BATCH_WANTS_NOTHING, 0, INT64_MAX); /* 2 is stored, 4 under way */
+    assert_need(b, BATCH_WANTS_NOTHING, 0, INT64_MAX);
     b->answered = 40;
     batch_page_stored(b, 4);
+    assert_int_equal(b->pages_busy, 1);
     batch_page_done(b, 4, 10);
-    assert_need(b, BATCH_WANTS_NOTHING, 0, INT64_MAX);
-    batch_page_done(b, 2, 10);
     assert_int_equal(b->rows, 40);
     assert_int_equal(b->pages_busy, 0);
     assert_need(b, BATCH_WANTS_END, 0, 0);
+    /* One that an earlier process stored is under way from the start. */
+    batch_destroy(b);
+    b = fetching(40, 40);
+    batch_page_stored(b, 3);
+    assert_int_equal(b->pages_busy, 1);
+    batch_page_done(b, 3, 10);
+    assert_int_equal(b->pages_busy, 0);
     batch_destroy(b);
 }
 
