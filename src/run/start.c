@@ -59,9 +59,10 @@ static char *default_dir(const struct settings *s)
 }
 
 /* What a run that never began may leave in its directory; the lock last. */
-static const char *const own_names[] = {"ledger.db",      "ledger.db-wal", "ledger.db-shm",
-                                        "ledger.db.new",  "list.zst",      "list.check",
-                                        "rejects.ndjson", "status.json",   "lock"};
+static const char *const own_names[] = {
+    "ledger.db",         "ledger.db-wal",         "ledger.db-shm", "ledger.db.new",
+    "ledger.db.new-wal", "ledger.db.new-journal", "list.zst",      "list.check",
+    "rejects.ndjson",    "status.json",           "lock"};
 #define OWN_NAMES (sizeof own_names / sizeof own_names[0])
 
 static bool is_own(const char *name)

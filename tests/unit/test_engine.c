@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -282,7 +283,8 @@ static void run_failed_batch(const char *faults, unsigned failed)
     start(s, 1);
     judge_end(s);
     check_output(s, (unsigned)s->outcomes[OUTCOME_FAILED]);
-    assert_in_range(s->outcomes[OUTCOME_FAILED], failed, failed + 20); /* and their duplicates */
+    /* The last batch is the smallest; and there are duplicates. */
+    assert_in_range(s->outcomes[OUTCOME_FAILED], failed * 173 / 200, failed + 20);
     assert_true(s->account.spent < undisturbed_spent(s));
     stage_destroy(s);
 }
@@ -374,7 +376,7 @@ static void case_skip(const void *arg)
     start(s, 0);
     judge(s);
     check_conservation(s);
-    assert_in_range(s->outcomes[OUTCOME_SKIPPED], 200, 220);
+    assert_in_range(s->outcomes[OUTCOME_SKIPPED], 173, 220);
     assert_int_equal(s->account.posts, 3);
     assert_int_equal(s->ledger.doubts, 0);
     verify(s);
@@ -631,6 +633,34 @@ static void case_list_changed(const void *arg)
     stage_destroy(s);
 }
 
+/* What a process that died while it made the ledger left behind is in nobody's way; what others have
+ * there is. */
+static void case_leftovers(const void *arg)
+{
+    static const char *const names[] = {"lock", "ledger.db.new", "ledger.db.new-wal",
+                                        "ledger.db.new-journal", "holiday.txt"};
+    struct stage *s = stage_create(LIST_SMALL);
+    char path[128];
+    size_t len;
+    (void)arg;
+    assert_int_equal(mkdir(s->dir, 0700), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", s->dir, names[i]);
+        assert_int_equal(file_replace(path, SLICE_LIT("anything"), false, &s->error), 0);
+    }
+    vendor_start(s);
+    expect_status(s, "run", stage_start(s), 73);
+    assert_non_null(strstr(s->error.message, "holiday.txt"));
+    char *data = read_file(path, &len);
+    assert_string_equal(data, "anything");
+    free(data);
+    unlink(path);
+    start(s, 0);
+    judge_end(s);
+    check_output(s, 0);
+    stage_destroy(s);
+}
+
 /* ---- keys and addresses ---- */
 
 static void case_wrong_key(const void *arg)
@@ -806,7 +836,10 @@ struct killing {
 };
 
 static const struct killing killings[] = {
+    {"killed after 5 ms", 5, "40", NULL, 0},
+    {"killed after 10 ms", 10, "40", NULL, 0},
     {"killed after 20 ms", 20, "40", NULL, 0},
+    {"killed after 40 ms", 40, "40", NULL, 0},
     {"killed after 60 ms", 60, "40", NULL, 0},
     {"killed after 150 ms", 150, "40", "submit:delay-100", 0},
     {"killed after 300 ms", 300, "40", "submit:delay-100", 0},
@@ -1029,6 +1062,7 @@ static void add_jobs(void)
     add_job("smaller batches", case_smaller_batches, NULL);
     add_job("frozen settings", case_frozen_settings, NULL);
     add_job("list changed", case_list_changed, NULL);
+    add_job("leftovers", case_leftovers, NULL);
     add_job("wrong key", case_wrong_key, NULL);
     add_job("no key", case_no_key, NULL);
     add_job("unreachable", case_unreachable, NULL);
