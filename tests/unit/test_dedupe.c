@@ -228,7 +228,7 @@ static void test_no_trace(void **state)
         i++;
     assert_int_equal(dedupe_error(d)->code, ERR_CANTCREATE);
     assert_non_null(strstr(dedupe_error(d)->message, "/nonexistent/folder"));
-    assert_in_range(i, 150000, DEDUPE_RESIDENT_MAX / 20);
+    assert_in_range(i, DEDUPE_RESIDENT_MAX / 50, DEDUPE_RESIDENT_MAX / 20);
     assert_int_equal(dedupe_bytes(d), 0);
     /* It can be used as before. */
     assert_int_equal(dedupe_count(d), i);
@@ -306,7 +306,7 @@ static void test_lost(void **state)
             assert_non_null(strstr(dedupe_error(d)->message, folder));
             lost++;
         }
-        assert_in_range(lost, FILED / 4, FILED - FILED / 4);
+        assert_in_range(lost, FILED / 4, FILED - FILED / 20);
         assert_int_equal(dedupe_count(d), FILED);
         dedupe_destroy(d);
     }
@@ -342,14 +342,22 @@ static void test_file_limit(void **state)
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
     limit = old;
     uint64_t count = 0;
-    /* Not a multiple of a page: the last one is written in part. */
-    for (rlim_t size = 1000000; size <= 3000000; size += 1000000) {
-        limit.rlim_cur = size;
+    /* Not a multiple of a page: the last one is written in part. Then less than there is: pages that
+     * are not full cannot be written to either. */
+    static const rlim_t sizes[] = {1000000, 2000000, 5000, 3000000};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        /* Past the one that the last limit kept out. */
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        add_range(d, count, count + 1);
+        count++;
+        limit.rlim_cur = sizes[i];
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
         uint64_t before = count;
+        size_t bytes = dedupe_bytes(d);
+        assert_int_equal(sizes[i] < bytes, sizes[i] == 5000);
         count = fill(d, count, "File too large");
-        assert_true(count > before);
-        assert_true(dedupe_bytes(d) <= size);
+        assert_true(count > before || sizes[i] < bytes);
+        assert_true(dedupe_bytes(d) <= sizes[i] || dedupe_bytes(d) == bytes);
     }
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     signal(SIGXFSZ, handler);
