@@ -218,6 +218,10 @@ bool batch_pages_begin(struct batch *b, int64_t items, uint32_t page_rows)
     uint64_t rows = items >= 0 && (uint64_t)items <= b->items ? (uint64_t)items : b->items;
     uint32_t count = (uint32_t)((rows + page_rows - 1) / page_rows);
     b->page_rows = page_rows;
+    /* What an earlier submission's results were says nothing about these. */
+    b->page_count = b->pages_done = b->pages_busy = b->last_rows = 0;
+    b->rows = 0;
+    b->unmatched = b->repeated = b->short_pages = 0;
     return pages_grow(b, count == 0 ? 1 : count);
 }
 

@@ -83,13 +83,13 @@ struct batch {
     unsigned tries;        /* failures in a row of the request it is at */
     int64_t waited_ms;     /* since when it waits, monotonic: paces polls */
     unsigned polls;
-    uint32_t page_rows;  /* of a full page */
-    uint32_t page_count; /* pages known to be needed */
-    uint8_t *pages;      /* enum page_state of each; owned */
+    uint32_t page_rows;              /* of a full page */
+    uint32_t page_count;             /* pages known to be needed */
+    uint8_t *pages;                  /* enum page_state of each; owned */
     uint32_t pages_done, pages_busy; /* busy: asked for, and its answers not yet durable */
-    uint32_t last_rows;   /* rows of the last page in order, when it is done */
-    uint64_t rows;        /* of all pages done */
-    int64_t used;         /* credits as the vendor settled them; -1 */
+    uint32_t last_rows;              /* rows of the last page in order, when it is done */
+    uint64_t rows;                   /* of all pages done */
+    int64_t used;                    /* credits as the vendor settled them; -1 */
     bool vendor_failed;   /* the vendor says that the batch failed: pages are fetched once all the
                            same */
     unsigned short_pages; /* result pages with fewer rows than they should have, asked for again */
@@ -134,8 +134,8 @@ struct batch_need {
 /* pages_max: of this batch at once. */
 struct batch_need batch_need(const struct batch *b, unsigned pages_max);
 
-/* FETCHING begins: `items` rows are to come (the vendor's count, else our own). False without
- * memory. */
+/* FETCHING begins, or begins anew after a resubmission: `items` rows are to come (the vendor's
+ * count, else our own). False without memory. */
 bool batch_pages_begin(struct batch *b, int64_t items, uint32_t page_rows);
 /* One more page than was thought. */
 bool batch_pages_more(struct batch *b);

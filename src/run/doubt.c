@@ -24,6 +24,9 @@ static int apply_decision(struct commit_op *op, struct ledger *l, struct error *
 {
     struct deciding *d = (struct deciding *)op;
     int rc = ledger_add_decision(l, d->row.id, d->choice, "", "on-in-doubt", clock_wall_ms(), e);
+    /* Pages of results that were not ours would stand in the place of those to come. */
+    if (rc == 0)
+        rc = ledger_drop_replies(l, d->row.id, e);
     return rc != 0 ? rc : ledger_put_batch(l, &d->row, e);
 }
 

@@ -465,6 +465,7 @@ void fetcher_end(struct engine *g, struct batch *b)
         snprintf(b->note, sizeof b->note, "the results under %.64s belong to other records",
                  b->vendor_id);
         log_write(LOG_WARN, "run", "batch %u: %s", b->id, b->note);
+        b->credits = b->used = -1; /* nor is what they cost ours */
         move(g, b, BATCH_IN_DOUBT);
         return;
     }

@@ -116,27 +116,30 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
     return size * count;
 }
 
-/* One request to the simulator's own pages. */
-static void vendor_ask(struct stage *s, bool post, const char *path, struct buf *reply)
+/* One request to the simulator; body NULL: a GET. */
+static void vendor_ask(struct stage *s, const char *path, const char *body, struct buf *reply)
 {
     char url[1024];
     long status = 0;
     CURL *c = curl_easy_init();
+    struct curl_slist *headers = curl_slist_append(NULL, "x-api-key: " KEY);
     assert_non_null(c);
     snprintf(url, sizeof url, "%s%s", s->url, path);
     buf_init(reply, (size_t)64 << 20);
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, 30L);
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, reply);
-    if (post) {
+    if (body != NULL) {
         curl_easy_setopt(c, CURLOPT_POST, 1L);
-        curl_easy_setopt(c, CURLOPT_POSTFIELDS, "");
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
     }
     CURLcode rc = curl_easy_perform(c);
     curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_cleanup(c);
+    curl_slist_free_all(headers);
     if (rc != CURLE_OK || status != 200)
         fail_msg("%s: %s, HTTP %ld: %s", path, curl_easy_strerror(rc), status, buf_text(reply));
 }
@@ -148,7 +151,7 @@ static void vendor_faults(struct stage *s, const char *spec)
     buf_init(&query, sizeof path);
     http_encode_query(&query, slice_of(spec));
     snprintf(path, sizeof path, "/sim/faults?set=%s", buf_text(&query));
-    vendor_ask(s, true, path, &reply);
+    vendor_ask(s, path, "", &reply);
     buf_deinit(&reply);
     buf_deinit(&query);
 }
@@ -158,7 +161,7 @@ static void vendor_topup(struct stage *s, int64_t credits)
     char path[64];
     struct buf reply;
     snprintf(path, sizeof path, "/sim/topup?credits=%" PRId64, credits);
-    vendor_ask(s, true, path, &reply);
+    vendor_ask(s, path, "", &reply);
     buf_deinit(&reply);
 }
 
@@ -168,6 +171,18 @@ static void copy_text(struct json_value v, const char *key, char *out, size_t si
     json_get_string(v, key, &text);
     assert_true(text.len < size);
     snprintf(out, size, "%.*s", SLICE_ARG(text));
+}
+
+/* A batch of somebody else's. */
+static void vendor_submit(struct stage *s, const char *body, char id[40])
+{
+    struct json_value root, data;
+    struct buf reply;
+    vendor_ask(s, "/api/v3/email-finder/batch", body, &reply);
+    assert_int_equal(json_parse(s->json, buf_slice(&reply), &root, &s->error), 0);
+    assert_true(json_get(root, "data", &data));
+    copy_text(data, "batchId", id, 40);
+    buf_deinit(&reply);
 }
 
 static int64_t number_in(struct json_value v, const char *path)
@@ -186,7 +201,7 @@ static void read_account(struct stage *s)
     struct json_walk w;
     struct buf reply;
     memset(a, 0, sizeof *a);
-    vendor_ask(s, false, "/sim/account", &reply);
+    vendor_ask(s, "/sim/account", NULL, &reply);
     assert_int_equal(json_parse(s->json, buf_slice(&reply), &root, &s->error), 0);
     a->spent = number_in(root, "spent");
     a->reserved = number_in(root, "reserved");
@@ -449,7 +464,7 @@ static void check_single_spend(struct stage *s)
         char path[128];
         struct buf reply;
         snprintf(path, sizeof path, "/sim/account/identities?id=%s", s->account.batch[i].id);
-        vendor_ask(s, false, path, &reply);
+        vendor_ask(s, path, NULL, &reply);
         buf_append_slice(&all, buf_slice(&reply));
         buf_deinit(&reply);
     }

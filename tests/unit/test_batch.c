@@ -424,6 +424,29 @@ static void test_pages_grow_out_of_order(void **state)
     batch_destroy(b);
 }
 
+/* After a resubmission the results of the first submission, whatever they were, count no more. */
+static void test_pages_begin_anew(void **state)
+{
+    (void)state;
+    static const unsigned sizes[] = {25, 10, 1};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct batch *b = fetching(25, sizes[0]);
+        for (uint32_t page = 1; page <= 3; page++) {
+            batch_page_busy(b, page);
+            batch_page_done(b, page, page == 3 ? 5 : 10);
+        }
+        b->unmatched = 30;
+        b->short_pages = 3;
+        assert_need(b, BATCH_WANTS_END, 0, 0);
+        assert_true(batch_pages_begin(b, sizes[i], 10));
+        assert_int_equal(b->page_count, (sizes[i] + 9) / 10);
+        assert_int_equal(b->rows, 0);
+        assert_int_equal(b->unmatched + b->short_pages, 0);
+        assert_need(b, BATCH_WANTS_PAGE, 1, 0);
+        batch_destroy(b);
+    }
+}
+
 static void test_pages_more(void **state)
 {
     (void)state;
@@ -475,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_pages_in_flight),
         cmocka_unit_test(test_pages_grow),
         cmocka_unit_test(test_pages_grow_out_of_order),
+        cmocka_unit_test(test_pages_begin_anew),
         cmocka_unit_test(test_pages_more),
         cmocka_unit_test(test_poll_pause),
     };

@@ -439,6 +439,53 @@ static void case_resolve_wrong_id(const void *arg)
     stage_destroy(s);
 }
 
+/* Decided with the id of somebody else's batch: its results are not taken for ours, and the batch is
+ * in doubt again. `then` is what happens to it in the same process. */
+static void run_foreign_batch(const char *then, int status)
+{
+    struct stage *s = stage_create(LIST_SMALL);
+    char choice[64], id[40];
+    s->options.faults = "submit:drop-before:1";
+    s->settings.concurrency = "1";
+    vendor_start(s);
+    start(s, 1);
+    read_ledger(s);
+    vendor_submit(s,
+                  "{\"leads\":[{\"firstName\":\"Some\",\"lastName\":\"Body\","
+                  "\"domain\":\"everybody.example\"}]}",
+                  id);
+    snprintf(choice, sizeof choice, "sent=%s", id);
+    resolve(s, 1, choice, 0);
+    s->settings.on_in_doubt = then;
+    resume(s, status);
+    check_conservation(s);
+    assert_int_equal(s->outcomes[OUTCOME_FAILED], 0);
+    if (status != 0) {
+        read_ledger(s);
+        assert_int_equal(s->ledger.doubts, 1);
+        resolve(s, 1, "not-sent", 0);
+        resume(s, 0);
+    }
+    check_output(s, 0);
+    read_account(s);
+    assert_int_equal(s->account.posts, 5); /* one was lost, one is somebody else's */
+    assert_int_equal(s->account.spent, undisturbed_spent(s) + 10);
+    verify(s);
+    stage_destroy(s);
+}
+
+static void case_foreign_hold(const void *arg)
+{
+    (void)arg;
+    run_foreign_batch("hold", 1);
+}
+
+static void case_foreign_resubmit(const void *arg)
+{
+    (void)arg;
+    run_foreign_batch("resubmit", 0);
+}
+
 /* ---- limits on credits ---- */
 
 static void case_max_credits(const void *arg)
@@ -738,7 +785,8 @@ static void case_unreachable_submit(const void *arg)
 
 struct stopper {
     struct stage *stage;
-    int64_t polls; /* stop when the vendor was asked so often how a batch is */
+    int64_t polls;    /* stop when the vendor was asked so often how a batch is */
+    unsigned batches; /* and has so many */
     pthread_t thread;
 };
 
@@ -753,7 +801,7 @@ static void *stop_when(void *arg)
     do {
         sleep_ms(20);
         read_account(s);
-    } while (s->account.batches == 0 || s->account.polls < st->polls);
+    } while (s->account.batches < st->batches || s->account.polls < st->polls);
     kill(getpid(), SIGTERM);
     json_destroy(s->json);
     free(s);
@@ -763,7 +811,7 @@ static void *stop_when(void *arg)
 static void run_stopped(enum stage_list kind, const char *faults, int64_t queue_ms, int64_t polls)
 {
     struct stage *s = stage_create(kind);
-    struct stopper st = {.stage = s, .polls = polls};
+    struct stopper st = {.stage = s, .polls = polls, .batches = kind == LIST_SMALL ? 3 : 1};
     s->options.queue_ms = queue_ms;
     s->options.faults = faults;
     vendor_start(s);
@@ -806,7 +854,7 @@ static void case_stopped_fetching(const void *arg)
 static void case_drained(const void *arg)
 {
     struct stage *s = stage_create(LIST_SMALL);
-    struct stopper st = {.stage = s};
+    struct stopper st = {.stage = s, .batches = 3}; /* one of them is not told of */
     (void)arg;
     s->settings.drain_timeout = 200;
     s->options.queue_ms = 1000;
@@ -1053,6 +1101,8 @@ static void add_jobs(void)
     add_job("skip", case_skip, NULL);
     add_job("resolve", case_resolve, NULL);
     add_job("resolve with a wrong id", case_resolve_wrong_id, NULL);
+    add_job("foreign batch, hold", case_foreign_hold, NULL);
+    add_job("foreign batch, resubmit", case_foreign_resubmit, NULL);
     add_job("max credits", case_max_credits, NULL);
     add_job("max credits in doubt", case_max_credits_in_doubt, NULL);
     add_job("max doubt", case_max_doubt, NULL);
