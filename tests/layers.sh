@@ -9,7 +9,7 @@ set -u -o pipefail
 cd "${1:-$(dirname "$0")/..}" || exit 1
 
 # Headers of libraries, and the folders that may include them. Everything else in angle brackets is
-# a header of C, C++ or POSIX, from the list behind it.
+# a header of C, C++ or libc, from the list behind it.
 libraries='
 curl/* net
 microhttpd.h net
@@ -25,7 +25,7 @@ xxhash.h input record sim run
 '
 system='
 arpa/inet.h assert.h ctype.h dirent.h emmintrin.h errno.h fcntl.h ftw.h getopt.h inttypes.h
-limits.h locale.h math.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h sched.h semaphore.h
+limits.h locale.h malloc.h math.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h sched.h semaphore.h
 setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h
 string.h strings.h sys/epoll.h sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h
 sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/statvfs.h sys/syscall.h sys/time.h
@@ -104,7 +104,7 @@ find $roots -name "*.[ch]" -o -name "*.cc" -o -name "*.hh" | sort |
             if (r && (" " owners[r] " ") !~ (" " folder " "))
                 wrong(where, "only " owners[r] " may include <" header ">")
             else if (!r && !(header in is_system))
-                wrong(where, "<" header "> is neither of C, C++ or POSIX nor of a library listed in tests/layers.sh")
+                wrong(where, "<" header "> is neither of C, C++ or libc nor of a library listed in tests/layers.sh")
         } else if (match($0, /"[^"]*"/)) {
             header = substr($0, RSTART + 1, RLENGTH - 2)
             target = header
