@@ -24,8 +24,8 @@ static void harden(void)
     umask(077);
     signal(SIGPIPE, SIG_IGN);
     setrlimit(RLIMIT_CORE, &none); /* lowering it is always allowed */
-    /* Large buffers come and go with pages and pieces. Left to itself the C library soon keeps them all
-     * in its heaps, and the peak grows with the length of the run. */
+    /* Large buffers come and go with pages and pieces. Left to itself the C library soon keeps them
+     * all in its heaps, and the peak grows with the length of the run. */
     mallopt(M_MMAP_THRESHOLD, 128 << 10);
     mallopt(M_TRIM_THRESHOLD, 256 << 10);
     mallopt(M_ARENA_MAX, 2);

@@ -44,8 +44,9 @@ struct client_call {
 
 int client_create(struct client **out, uv_loop_t *loop, const struct client_options *options,
                   struct error *e);
-/* Start a call. When it cannot be started, done will not run: ERR_CONFIG for a base address or a key
- * that cannot be used (the key is not shown), ERR_INTERNAL for a malformed request or no memory. */
+/* Start a call. When it cannot be started, done will not run: ERR_CONFIG for a base address or a
+ * key that cannot be used (the key is not shown), ERR_INTERNAL for a malformed request or no
+ * memory. */
 int client_send(struct client *c, struct client_call *call, struct error *e);
 /* End a call early: done runs later with HTTP_CANCELLED, or as ever with what had arrived or failed
  * by then. After its end this does nothing. */

@@ -3,8 +3,8 @@
  * Invariants:
  *  1. An item of a batch is a member of exactly one of its slices; slices are in rising order of
  * shards.
- *  2. `answered` counts items whose answer is durable; each of them has its bit in the slices' `answered`,
- *     which are subsets of `members`.
+ *  2. `answered` counts items whose answer is durable; each of them has its bit in the slices'
+ * `answered`, which are subsets of `members`.
  *  3. A batch that holds its items (batch_holds) is the only one to do so for each of them.
  *
  * Called on the loop's thread only. */
@@ -130,6 +130,30 @@ bool batch_halve(const struct batch *b, struct batch *first, struct batch *secon
         }
         if (!batch_add(first, b->slices[i].shard, &head) ||
             !batch_add(second, b->slices[i].shard, &tail))
+            return false;
+    }
+    return true;
+}
+
+bool batch_single_out(const struct batch *b, uint32_t place, struct batch *one, struct batch *rest)
+{
+    if (b->items < 2 || place >= b->items)
+        return false;
+    for (uint32_t i = 0; i < b->slice_count; i++) {
+        struct bits others = b->slices[i].members, single = {{0}};
+        uint32_t count = bits_count(&others);
+        if (place < count) {
+            unsigned k = bits_next(&others, 0);
+            for (uint32_t n = 0; n < place; n++)
+                k = bits_next(&others, k + 1);
+            bits_set(&single, k);
+            bits_clear(&others, k);
+            place = UINT32_MAX;
+        } else if (place != UINT32_MAX) {
+            place -= count;
+        }
+        if (!batch_add(one, b->slices[i].shard, &single) ||
+            !batch_add(rest, b->slices[i].shard, &others))
             return false;
     }
     return true;

@@ -59,6 +59,7 @@ enum page_state { PAGE_WANTED, PAGE_BUSY, PAGE_STORED, PAGE_DONE };
 
 struct batch {
     uint32_t id, parent;
+    uint32_t root; /* the batch that a chain of splits began with, in this process; 0: none */
     unsigned step;
     enum batch_state state;
     uint32_t items, answered;
@@ -110,12 +111,14 @@ void batch_move(struct batch *b, enum batch_state to);
 /* Cut the items into two halves in order: the first gets ceil(n / 2). False without memory or with
  * fewer than 2 items. */
 bool batch_halve(const struct batch *b, struct batch *first, struct batch *second);
+/* The same into one item, by its place in the batch from 0, and the rest. */
+bool batch_single_out(const struct batch *b, uint32_t place, struct batch *one, struct batch *rest);
 
 /* How an item stands after a row for it arrived. */
 enum batch_match { MATCH_NEW, MATCH_AGAIN, MATCH_FOREIGN };
 enum batch_match batch_match(const struct batch *b, uint32_t shard, unsigned index);
-/* The first row for an item claims it: later ones are MATCH_AGAIN. It counts in `answered` only when
- * its answer is durable, which the caller does. */
+/* The first row for an item claims it: later ones are MATCH_AGAIN. It counts in `answered` only
+ * when its answer is durable, which the caller does. */
 void batch_claim(struct batch *b, uint32_t shard, unsigned index);
 
 enum batch_want {

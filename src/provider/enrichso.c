@@ -211,6 +211,25 @@ static int poll_parse(struct json_value root, struct poll_reply *out, struct err
     return 0;
 }
 
+/* "leads[17].firstName ...", "emails.3 must be ...": validators name the item by list and index. */
+static int64_t bad_item(const struct problem *problem)
+{
+    static const char *const lists[] = {"leads", "emails"};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const char *at = strstr(problem->text, lists[i]);
+        unsigned long long place;
+        if (at == NULL)
+            continue;
+        at += strlen(lists[i]);
+        if (*at != '[' && *at != '.')
+            continue;
+        size_t digits = strspn(at + 1, "0123456789");
+        if (slice_u64((struct slice){at + 1, digits}, &place) && place <= UINT32_MAX)
+            return (int64_t)place;
+    }
+    return -1;
+}
+
 static enum reply_class classify(const struct http_reply *reply, bool paid, bool whole,
                                  const struct problem *problem)
 {
@@ -499,6 +518,7 @@ static const struct operation operations[] = {
         .parse_submit = submit_parse,
         .parse_poll = poll_parse,
         .parse_page = finder_parse,
+        .bad_item = bad_item,
         .classify = classify,
     },
     {
@@ -528,6 +548,7 @@ static const struct operation operations[] = {
         .parse_submit = submit_parse,
         .parse_poll = poll_parse,
         .parse_page = validation_parse,
+        .bad_item = bad_item,
         .classify = classify,
     },
     {.name = NULL},

@@ -18,7 +18,7 @@
 #define RECORDS_MAX UINT32_MAX
 
 /* The most that a table has of itself in memory. */
-#define DEDUPE_RESIDENT_MAX ((size_t)8 << 20)
+#define DEDUPE_RESIDENT_MAX ((size_t)4 << 20)
 
 struct dedupe;
 

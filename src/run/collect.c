@@ -35,7 +35,7 @@ static int on_entry(void *arg, uint32_t shard, struct slice identities, struct s
 {
     struct collected *c = arg;
     (void)identities;
-    if (firsts.len > sizeof c->firsts)
+    if (firsts.len != c->records * sizeof c->firsts[0])
         return error_set(e, ERR_DATA, "the ledger's entry of shard %u is damaged", shard);
     memcpy(c->firsts, firsts.data, firsts.len);
     return 0;
@@ -100,6 +100,7 @@ int collect_shard(struct collected *c, struct ledger *l, const struct list_shard
 {
     struct taker takers[SHARD_RECORDS];
     unsigned count = 0;
+    c->records = place->records;
     memset(c->firsts, 0, sizeof c->firsts);
     memset(c->answer, 0, sizeof c->answer);
     buf_reset(&c->bytes);

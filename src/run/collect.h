@@ -7,6 +7,7 @@
 #include "record/answer.h"
 
 struct collected {
+    uint32_t records; /* of the shard */
     uint32_t
         firsts[SHARD_RECORDS]; /* 0: invalid; its own number: asked; else the record it repeats */
     struct {

@@ -36,9 +36,11 @@ static void decision_is_durable(struct commit_op *op, const struct error *e)
     struct engine *g = d->engine;
     if (engine_committed(g, e)) {
         d->batch->busy = false;
-        if (d->batch->state == BATCH_IN_DOUBT) /* skip */
+        if (d->batch->state == BATCH_IN_DOUBT) { /* skip; the vendor may have it, and may charge */
+            d->batch->credits = d->batch->cost_max;
             scatter_conclude(g, d->batch, OUTCOME_SKIPPED, "skipped: its submission is in doubt",
                              BATCH_SKIPPED);
+        }
     }
     free(d);
 }

@@ -13,8 +13,8 @@ int end_status(const struct engine *g);
 /* The last progress, status.json, report.json, and the summary for people on standard error. */
 void end_show(struct engine *g, int status, const char *problem);
 
-/* Whether OUT may be made at this path: its folder can be written; without `force` neither it nor another run's OUT.partial is
- * there already. */
+/* Whether OUT may be made at this path: its folder can be written; without `force` neither it nor
+ * another run's OUT.partial is there already. */
 int end_check_target(const char *path, bool force, struct error *e);
 
 /* Whether all was emitted and renamed when the last process died, so that only the ledger did not

@@ -188,8 +188,8 @@ static bool busy(const struct engine *g)
     return g->works > 0 || commit_pending(g->commit) > 0 || client_flight(g->client) > 0;
 }
 
-/* Pages between their request and their answers' being durable, of all batches: what they hold in memory is
- * what is bounded. Earlier batches come first, so that their shards are emitted first. */
+/* Pages between their request and their answers' being durable, of all batches: what they hold in
+ * memory is what is bounded. Earlier batches come first, so that their shards are emitted first. */
 static unsigned pages_allowed(const struct engine *g, const struct batch *b)
 {
     unsigned others = 0;

@@ -35,18 +35,21 @@
 
 /* Limits of one process; each is a bound on memory or on work under way. */
 #define ENGINE_READ_AHEAD   8                    /* shards between the reader and the ledger */
-#define ENGINE_PAGES_MAX    16                      /* result pages under way */
+#define ENGINE_PAGES_MAX    16                   /* result pages under way */
 #define ENGINE_BODIES_MAX   1                    /* bodies being built */
 #define ENGINE_RENDER_MAX   3                    /* shards being rendered */
 #define ENGINE_REPLY_MAX    ((size_t)64 << 20)   /* bytes of one reply */
 #define ENGINE_DISK_RESERVE ((uint64_t)64 << 20) /* bytes that stay free beside the worst case */
 #define ENGINE_JSON_DEPTH   64
-/* So many submissions in a row that end in doubt stop the run: a vendor that accepts and then fails would
- * put the whole list in doubt, at full price. */
+/* So many submissions in a row that end in doubt stop the run: a vendor that accepts and then fails
+ * would put the whole list in doubt, at full price. */
 #define ENGINE_DOUBTS_MAX 3
+/* So many items of a batch that the vendor names in its refusals are taken out of it one by one. */
+#define ENGINE_NAMED_MAX 1000
 /* A vendor's word for a price is believed up to this. */
 #define ENGINE_PRICE_MAX 1000000
-/* So often a batch's result pages are asked for again because they have fewer rows than they should. */
+/* So often a batch's result pages are asked for again because they have fewer rows than they
+ * should. */
 #define ENGINE_SHORT_PAGES_MAX 3
 
 /* The note of a FETCHING batch that the vendor gave up: what a later process knows it by. */
@@ -66,6 +69,12 @@ struct work {
     void (*run)(struct work *w);
     void (*done)(struct work *w);
     struct error error; /* set by run: ends the run, unless done takes it */
+};
+
+/* How often a batch and what came of it were split, in this process. */
+struct family {
+    uint32_t root;
+    unsigned splits, named;
 };
 
 struct reader;
@@ -98,6 +107,7 @@ struct engine {
     struct reader *reader;
     struct dedupe *dedupe;
     struct batcher batcher;
+    uint32_t unsent_rounds; /* conclusions of what was never sent: each has a page of its own */
     struct engine_shard *shards;
     uint32_t shard_count, shard_capacity;
     uint64_t records, valid, duplicates;
@@ -121,7 +131,8 @@ struct engine {
     int64_t balance_not_before_ms;
     unsigned balance_tries;
     uint32_t items_cap;      /* after a 413; 0: none */
-    unsigned splits;         /* after a 400, in this process */
+    struct family *families; /* batches that were split after a 400, and how often */
+    unsigned family_count;
     uint32_t refused_parent; /* whose half was refused last, and why */
     char refused_cause[128];
     unsigned short_of_credits; /* 402s in a row, each with the balance known */
@@ -202,8 +213,8 @@ void planner_pump(struct engine *g); /* cuts batches */
 uint64_t planner_most(const struct engine *g, const struct batch *but, const char **why);
 /* A batch that was surely not applied: its records wait for another one (SPLIT). */
 void planner_release(struct engine *g, struct batch *b, const char *note);
-/* Likewise, into two halves that are batches at once. */
-void planner_halve(struct engine *g, struct batch *b, const char *note);
+/* Likewise, into two that are batches at once: the item at this place and the rest, or halves (-1). */
+void planner_halve(struct engine *g, struct batch *b, int64_t single, const char *note);
 /* Make room for one more open batch and remember it. */
 bool planner_keep(struct engine *g, struct batch *b);
 /* It has ended: count it and free it. */

@@ -31,6 +31,7 @@ struct fetch {
     struct engine *engine;
     struct fetch *next;
     enum fetch_kind kind;
+    int64_t sent_ms;     /* monotonic */
     struct batch *batch; /* NULL for the balance */
     uint32_t page;
     struct http_reply reply; /* its body taken from the client */
@@ -138,7 +139,7 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
     if (f->reply.end == HTTP_CANCELLED)
         return false;
     /* Several under way at once fail together: that is one try. */
-    if (*tries > 0 && now < *not_before_ms)
+    if (*tries > 0 && f->sent_ms < *not_before_ms)
         return true;
     if (++*tries > BACKOFF_TRIES_MAX || !backoff_allows(&g->retries)) {
         engine_stopf(g, ERR_UNAVAILABLE, "%s stayed unavailable (%s, tried %u times): %s",
@@ -156,7 +157,8 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
 
 void fetcher_balance_is(struct engine *g, int64_t credits, bool fresh)
 {
-    /* What is being submitted at this moment may or may not be taken off already: count it as not. */
+    /* What is being submitted at this moment may or may not be taken off already: count it as not.
+     */
     for (unsigned i = 0; i < g->batch_count; i++)
         if (g->batches[i]->state == BATCH_SENDING)
             credits -= g->batches[i]->cost_max;
@@ -342,7 +344,7 @@ static void fetch_known(struct work *work)
     struct engine *g = work->engine;
     bool ok = f->class == REPLY_OK || f->class == REPLY_THROTTLED || f->class == REPLY_REFUSED ||
               f->class == REPLY_NOT_APPLIED || f->class == REPLY_GONE;
-    gate_done(&g->gates[RATE_READ], ok, clock_mono_ms(), engine_random());
+    gate_done(&g->gates[RATE_READ], ok, f->sent_ms, clock_mono_ms(), engine_random());
     switch (f->kind) {
     case FETCH_BALANCE:
         balance_known(g, f);
@@ -401,12 +403,13 @@ static bool start(struct engine *g, struct fetch *f)
     f->call.reply_max = ENGINE_REPLY_MAX;
     f->call.done = on_fetched;
     buf_init(&f->packed, ENGINE_REPLY_MAX + 4096);
-    gate_take(&g->gates[RATE_READ], clock_mono_ms());
+    f->sent_ms = clock_mono_ms();
+    gate_take(&g->gates[RATE_READ], f->sent_ms);
     g->requests++;
     g->retries.requests++;
     if (client_send(g->client, &f->call, &e) == 0)
         return true;
-    gate_done(&g->gates[RATE_READ], false, clock_mono_ms(), engine_random());
+    gate_done(&g->gates[RATE_READ], true, f->sent_ms, clock_mono_ms(), engine_random());
     fetch_free(f);
     engine_stop(g, &e);
     return false;
@@ -461,7 +464,8 @@ void fetcher_end(struct engine *g, struct batch *b)
         log_write(LOG_WARN, "run", "batch %u: %u rows belong to none of its records, %u came twice",
                   b->id, b->unmatched, b->repeated);
     if (b->answered == 0 && b->unmatched > 0) {
-        /* Somebody's results, not ours: most likely a wrong id was given. Nothing may be concluded. */
+        /* Somebody's results, not ours: most likely a wrong id was given. Nothing may be concluded.
+         */
         snprintf(b->note, sizeof b->note, "the results under %.64s belong to other records",
                  b->vendor_id);
         log_write(LOG_WARN, "run", "batch %u: %s", b->id, b->note);

@@ -167,8 +167,8 @@ static int load_reply(void *arg, const struct ledger_reply_row *r, struct error 
     while (b->page_count < r->page)
         if (!batch_pages_more(b))
             return error_set(e, ERR_INTERNAL, "no memory for the pages of batch %u", b->id);
-    /* The last page is scattered again when items are left: only its number of rows tells whether there
-     * is one more. What is answered already stays as it is. */
+    /* The last page is scattered again when items are left: only its number of rows tells whether
+     * there is one more. What is answered already stays as it is. */
     if (r->scattered && (r->page < b->page_count || b->answered == b->items)) {
         b->pages[r->page - 1] = PAGE_DONE;
         b->pages_done++;

@@ -139,6 +139,7 @@ static struct batch *new_batch(struct engine *g, const struct batch *parent)
     }
     g->batch_last_id++;
     b->parent = parent != NULL ? parent->id : 0;
+    b->root = parent == NULL ? 0 : parent->root != 0 ? parent->root : parent->id;
     b->busy = true; /* until it is durable */
     return b;
 }
@@ -159,12 +160,16 @@ void planner_release(struct engine *g, struct batch *b, const char *note)
     commit_cut(g, b, NULL, NULL);
 }
 
-void planner_halve(struct engine *g, struct batch *b, const char *note)
+void planner_halve(struct engine *g, struct batch *b, int64_t single, const char *note)
 {
     split(g, b, note);
     struct batch *first = new_batch(g, b), *second = new_batch(g, b);
-    if (first == NULL || second == NULL || !batch_halve(b, first, second)) {
-        engine_stopf(g, ERR_INTERNAL, "no memory to halve batch %u", b->id);
+    bool done =
+        first != NULL && second != NULL &&
+        (single >= 0 && single < b->items ? batch_single_out(b, (uint32_t)single, first, second)
+                                          : batch_halve(b, first, second));
+    if (!done) {
+        engine_stopf(g, ERR_INTERNAL, "no memory to cut batch %u in two", b->id);
         return;
     }
     commit_cut(g, b, first, second);

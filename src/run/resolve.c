@@ -180,9 +180,8 @@ static int store(struct ledger *l, struct ledger_batch *b, const struct decision
         b->vendor_items = b->credits = -1;
         b->accepted_ms = now;
     }
-    /* What the vendor has, it charges. */
-    if (d->to == BATCH_SKIPPED && b->credits < 0 &&
-        (d->outcome == OUTCOME_IN_DOUBT || b->vendor_id[0] != '\0'))
+    /* What the vendor may have, it may charge. */
+    if (d->to == BATCH_SKIPPED && b->credits < 0)
         b->credits = b->cost_max;
     b->ended_ms = d->to == BATCH_SKIPPED ? now : 0;
     snprintf(b->state, sizeof b->state, "%s", batch_machine.states[d->to].name);

@@ -187,8 +187,8 @@ static int by_record(const void *a, const void *b)
     return x->place < y->place ? -1 : 1;
 }
 
-/* Whose identities they are. False when that cannot be told: a row that is somebody's must not count
- * as nobody's, so the page stays as it is stored and the next start scatters it. */
+/* Whose identities they are. False when that cannot be told: a row that is somebody's must not
+ * count as nobody's, so the page stays as it is stored and the next start scatters it. */
 static bool identify(struct engine *g, struct hits *h)
 {
     for (uint32_t i = 0; i < h->count; i++) {
@@ -303,7 +303,7 @@ void scatter_page(struct engine *g, struct batch *b, uint32_t page, struct buf *
 
 /* --- conclusions: answers without a row --- */
 
-static int add_conclusion(struct ledger *l, const struct batch *b, uint32_t batch, uint32_t shard,
+static int add_conclusion(struct ledger *l, const struct batch *b, uint32_t page, uint32_t shard,
                           const struct bits *who, const struct scattering *s, struct error *e)
 {
     struct answer answer = {.outcome = s->outcome, .reason = slice_of(s->reason)};
@@ -312,8 +312,8 @@ static int add_conclusion(struct ledger *l, const struct batch *b, uint32_t batc
     for (unsigned k = bits_next(who, 0); k < SHARD_RECORDS; k = bits_next(who, k + 1))
         answer_encode(&group, k, &answer);
     int rc = group.failed ? error_set(e, ERR_INTERNAL, "no memory for answers")
-                          : ledger_add_answers(l, b != NULL ? b->step : 0, shard, batch, 0,
-                                               buf_slice(&group), e);
+                          : ledger_add_answers(l, b != NULL ? b->step : 0, shard,
+                                               b != NULL ? b->id : 0, page, buf_slice(&group), e);
     buf_deinit(&group);
     return rc;
 }
@@ -340,7 +340,7 @@ static int apply_conclusion(struct commit_op *op, struct ledger *l, struct error
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < s->slices; i++)
         if (bits_count(&s->open[i]) > 0)
-            rc = add_conclusion(l, b, b->id, b->slices[i].shard, &s->open[i], s, e);
+            rc = add_conclusion(l, b, 0, b->slices[i].shard, &s->open[i], s, e);
     if (rc == 0 && b->state == BATCH_DONE && b->used < 0) {
         b->credits = 0;
         for (uint32_t i = 0; rc == 0 && i < b->slice_count; i++)
@@ -408,7 +408,7 @@ static int apply_unsent(struct commit_op *op, struct ledger *l, struct error *e)
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < u->records->slice_count; i++) {
         const struct batch_slice *slice = &u->records->slices[i];
-        rc = add_conclusion(l, NULL, 0, slice->shard, &slice->members, &u->text, e);
+        rc = add_conclusion(l, NULL, u->text.page, slice->shard, &slice->members, &u->text, e);
     }
     return rc;
 }
@@ -436,6 +436,7 @@ void scatter_unsent(struct engine *g, enum outcome outcome, const char *reason)
         abort();
     u->engine = g;
     u->text.outcome = outcome;
+    u->text.page = g->unsent_rounds++;
     snprintf(u->text.reason, sizeof u->text.reason, "%s", reason);
     u->op.apply = apply_unsent;
     u->op.done = unsent_is_durable;

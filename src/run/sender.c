@@ -32,10 +32,12 @@ struct submission {
     struct engine *engine;
     struct batch *batch;
     struct submission *next;
+    int64_t sent_ms; /* monotonic: when it was armed */
     const char *end; /* for the attempt's row: accepted, not-sent, refused, in-doubt */
     long status;
     uint64_t raw_bytes;
     struct buf packed; /* the reply, to be kept when accepted */
+    int64_t single;    /* NEXT_HALVE: the place of the item that is taken out; -1: halves */
     /* What becomes of the batch once its end is durable. */
     enum { NEXT_NONE, NEXT_HALVE, NEXT_BALANCE, NEXT_FAIL } next_step;
 };
@@ -87,7 +89,7 @@ static void end_is_durable(struct commit_op *op, const struct error *e)
             body_drop(g, b);
         if (s->next_step == NEXT_HALVE) {
             body_drop(g, b);
-            planner_halve(g, b, why);
+            planner_halve(g, b, s->single, why);
         } else if (s->next_step == NEXT_BALANCE) {
             body_drop(g, b);
             planner_release(g, b, why);
@@ -126,7 +128,8 @@ static void is_accepted(struct engine *g, struct submission *s, const struct sub
     g->short_of_credits = g->throttled_row = g->doubts_row = 0;
     if (said->reserved > b->cost_max)
         b->cost_max = said->reserved;
-    /* Only upwards: a price that is lower than known would let more go than the cap allows if it were wrong. */
+    /* Only upwards: a price that is lower than known would let more go than the cap allows if it
+     * were wrong. */
     if (said->price > g->price && said->price <= ENGINE_PRICE_MAX) {
         log_write(LOG_WARN, "run", "%s charges %lld credits an item, not %lld; counting with that",
                   g->setup.operation->provider->title, (long long)said->price, (long long)g->price);
@@ -152,29 +155,54 @@ static void stop_for(struct engine *g, int code, const struct batch *b, const ch
                  cause);
 }
 
-/* A refusal that may be an item's fault: halves tell, unless both halves are refused alike. */
-static void bad_items(struct engine *g, struct submission *s, const char *cause)
+/* Splits of the batch that this one comes from; counted so that a vendor that refuses everything is
+ * not asked item by item. */
+static struct family *family_of(struct engine *g, const struct batch *b)
 {
+    uint32_t root = b->root != 0 ? b->root : b->id;
+    for (unsigned i = 0; i < g->family_count; i++)
+        if (g->families[i].root == root)
+            return &g->families[i];
+    struct family *more = realloc(g->families, (g->family_count + 1) * sizeof *more);
+    if (more == NULL)
+        abort();
+    g->families = more;
+    g->families[g->family_count] = (struct family){.root = root};
+    return &g->families[g->family_count++];
+}
+
+/* A refusal that is an item's fault: where the vendor names the item, it is taken out; else halves tell,
+ * unless both halves are refused alike. */
+static void bad_items(struct engine *g, struct submission *s, const struct problem *problem,
+                      const char *cause)
+{
+    const struct operation *op = g->setup.operation;
     struct batch *b = s->batch;
+    struct family *f = family_of(g, b);
     unsigned most = 4;
     for (uint32_t n = g->setup.batch_items; n > 1; n /= 2)
         most += 4;
+    batch_move(b, BATCH_PREPARED);
     if (b->items == 1) {
-        batch_move(b, BATCH_PREPARED);
         s->next_step = NEXT_FAIL;
         return;
     }
+    s->single = op->bad_item != NULL ? op->bad_item(problem) : -1;
+    if (s->single >= 0 && s->single < b->items && f->named < ENGINE_NAMED_MAX) {
+        f->named++;
+        s->next_step = NEXT_HALVE;
+        return;
+    }
+    s->single = -1;
     bool alike = b->parent != 0 && b->parent == g->refused_parent &&
                  strncmp(cause, g->refused_cause, 100) == 0;
-    if (alike || g->splits >= most) {
-        batch_move(b, BATCH_PREPARED);
+    if (alike || f->splits >= most) {
         stop_for(g, ERR_UNAVAILABLE, b, cause);
         return;
     }
-    g->splits++;
+    f->splits++;
     g->refused_parent = b->parent;
     snprintf(g->refused_cause, sizeof g->refused_cause, "%.100s", cause);
-    batch_move(b, BATCH_PREPARED);
     s->next_step = NEXT_HALVE;
 }
 
@@ -188,14 +216,14 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
     g->doubts_row = 0;
     snprintf(b->note, sizeof b->note, "%s", cause);
     if (class == REPLY_BAD_ITEMS) {
-        bad_items(g, s, cause);
+        bad_items(g, s, problem, cause);
         return;
     }
     batch_move(b, BATCH_PREPARED);
     if (class == REPLY_RETRY) {
         s->end = "not-sent";
         /* Several under way at once fail together: that is one try. */
-        if (now >= g->unreachable_until_ms)
+        if (s->sent_ms >= g->unreachable_until_ms)
             g->unreachable_until_ms = now + backoff_pause_ms(++g->unreachable, engine_random());
         b->not_before_ms = g->unreachable_until_ms;
         if (g->unreachable > UNREACHABLE_MAX)
@@ -212,7 +240,8 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
             pause = least;
         gate_pause(&g->gates[RATE_SUBMIT], now + pause);
     } else if (class == REPLY_TOO_LARGE) {
-        g->items_cap = (b->items + 1) / 2;
+        if (g->items_cap == 0 || g->items_cap > (b->items + 1) / 2)
+            g->items_cap = (b->items + 1) / 2;
         s->next_step = b->items > 1 ? NEXT_HALVE : NEXT_FAIL;
     } else if (class == REPLY_NO_CREDITS) {
         s->next_step = NEXT_BALANCE;
@@ -260,8 +289,8 @@ static void on_submitted(struct client_call *call, struct http_reply *reply)
         problem_parse(&problem, j, buf_slice(&reply->body));
     enum reply_class class = op->classify(reply, true, whole, &problem);
     describe(reply, &problem, cause, sizeof cause);
-    gate_done(&g->gates[RATE_SUBMIT], class != REPLY_DOUBT && class != REPLY_RETRY, clock_mono_ms(),
-              engine_random());
+    gate_done(&g->gates[RATE_SUBMIT], class != REPLY_DOUBT && class != REPLY_RETRY, s->sent_ms,
+              clock_mono_ms(), engine_random());
     if (class == REPLY_OK && op->parse_submit(root, &said, &e) == 0) {
         is_accepted(g, s, &said, reply);
     } else if (class == REPLY_OK || class == REPLY_DOUBT) {
@@ -304,7 +333,7 @@ static void armed(struct commit_op *op, const struct error *e)
     }
     /* It could not even be started: surely not applied. */
     batch_move(s->batch, BATCH_PREPARED);
-    gate_done(&g->gates[RATE_SUBMIT], false, clock_mono_ms(), engine_random());
+    gate_done(&g->gates[RATE_SUBMIT], true, s->sent_ms, clock_mono_ms(), engine_random());
     snprintf(s->batch->note, sizeof s->batch->note, "%.200s", cannot.message);
     s->end = "not-sent";
     s->op.apply = apply_end;
@@ -346,7 +375,9 @@ static void arm(struct engine *g, struct batch *b, int fd)
     s->call.idle_timeout_ms = SUBMIT_IDLE_MS;
     s->call.reply_max = SUBMIT_REPLY_MAX;
     s->call.done = on_submitted;
-    gate_take(&g->gates[RATE_SUBMIT], clock_mono_ms());
+    s->single = -1;
+    s->sent_ms = clock_mono_ms();
+    gate_take(&g->gates[RATE_SUBMIT], s->sent_ms);
     digest_random(token, sizeof token);
     digest_hex(token, sizeof token, b->token);
     b->attempt++;

@@ -137,7 +137,8 @@ static int compare_shard(void *arg, const struct list_shard *was, struct error *
     return 0;
 }
 
-/* Read the list as it is now to its end and hold it against the shards of the run. 1 the same, 0 not. */
+/* Read the list as it is now to its end and hold it against the shards of the run. 1 the same, 0
+ * not. */
 static int compare_list(struct starting *s, struct error *e)
 {
     struct error unreadable = {0};
@@ -266,6 +267,7 @@ static void free_engine(struct starting *s)
     for (unsigned i = 0; i < g->batch_count; i++)
         batch_destroy(g->batches[i]);
     free(g->batches);
+    free(g->families);
     free(g->shards);
     batcher_deinit(&g->batcher);
     dedupe_destroy(g->dedupe);
@@ -341,7 +343,8 @@ static int nothing_to_do(const struct starting *s, struct error *e)
     return s->home.exit_status < 0 ? 0 : s->home.exit_status;
 }
 
-/* resume --force: the output is a function of list and ledger, and is rendered from its first record again. */
+/* resume --force: the output is a function of list and ledger, and is rendered from its first
+ * record again. */
 static int start_output_over(struct starting *s, struct error *e)
 {
     struct totals none = {0};

@@ -130,8 +130,8 @@ static int gather(struct home *h, struct report *r, char *advice, size_t size, s
         r->outcomes[i] = totals.outcomes[i];
         r->emitted += totals.outcomes[i];
     }
-    /* As the engine counts: what is not asked has its outcome, and so have the items of batches that
-     * ended; those of a batch half fetched are not looked up. */
+    /* As the engine counts: what is not asked has its outcome, and so have the items of batches
+     * that ended; those of a batch half fetched are not looked up. */
     r->answered += r->records - (r->valid - r->duplicates);
     if (r->answered < r->emitted || r->answered > r->records)
         r->answered = r->emitted;

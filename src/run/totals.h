@@ -15,8 +15,8 @@ int totals_load(struct totals *t, struct ledger *l, struct error *e);
 int totals_store(const struct totals *t, struct ledger *l, struct error *e);
 void totals_add(struct totals *t, const uint64_t outcomes[OUTCOME_COUNT], int64_t priced,
                 uint64_t rejects_bytes);
-/* Whether --on-in-doubt sent the batch again although it may have been applied; and what such batches may have cost
- * the first time, which counts as spent. */
+/* Whether --on-in-doubt sent the batch again although it may have been applied; and what such
+ * batches may have cost the first time, which counts as spent. */
 bool totals_resubmission(const struct ledger_decision *d);
 int totals_resubmitted(struct ledger *l, int64_t *credits, struct error *e);
 /* 0 when every record has a good end, 1 when some are failed, no_credits or in_doubt. */

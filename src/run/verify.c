@@ -270,7 +270,8 @@ static void check_credits(struct verifying *v)
             spent += v->batches[id].credits;
     }
     spent += v->resubmitted;
-    /* A cap that was lowered below what is spent already stops the run; nothing may be owed beyond it. */
+    /* A cap that was lowered below what is spent already stops the run; nothing may be owed beyond
+     * it. */
     if (v->setup.max_credits != INT64_MAX && owed > 0 && spent + owed > v->setup.max_credits)
         offend(v, "--max-credits is %" PRId64, v->setup.max_credits);
     verdict(v, "credits", "%" PRId64 " spent, %" PRId64 " may be owed", spent, owed);

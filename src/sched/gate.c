@@ -65,7 +65,7 @@ void gate_take(struct gate *g, int64_t now_ms)
     g->flight++;
 }
 
-void gate_done(struct gate *g, bool ok, int64_t now_ms, uint64_t random)
+void gate_done(struct gate *g, bool ok, int64_t taken_ms, int64_t now_ms, uint64_t random)
 {
     assert(g->flight > 0);
     g->flight--;
@@ -74,6 +74,9 @@ void gate_done(struct gate *g, bool ok, int64_t now_ms, uint64_t random)
         g->open_until_ms = 0;
         return;
     }
+    if (g->failures > 0 && taken_ms < g->failed_ms)
+        return;
+    g->failed_ms = now_ms;
     if (g->failures < UINT32_MAX)
         g->failures++;
     if (g->failures < GATE_BREAKER_FAILURES)

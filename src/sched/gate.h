@@ -20,6 +20,7 @@ struct gate {
     uint32_t flight;
     int64_t paused_until_ms; /* Retry-After and 429 */
     uint32_t failures;       /* in a row */
+    int64_t failed_ms;       /* when the last of them counted */
     int64_t open_until_ms;   /* of the breaker; 0: closed */
 };
 
@@ -32,9 +33,10 @@ bool gate_add_window(struct gate *g, uint32_t count, int64_t per_ms);
 int64_t gate_ready(const struct gate *g, int64_t now_ms);
 /* A request goes now: counts in the windows and in flight. */
 void gate_take(struct gate *g, int64_t now_ms);
-/* One ended. ok: the vendor answered sensibly (also with a refusal); not ok: unreachable, 5xx.
- * pause_ms for the breaker comes from backoff_pause_ms(failures). */
-void gate_done(struct gate *g, bool ok, int64_t now_ms, uint64_t random);
+/* One that went at taken_ms ended. ok: the vendor answered sensibly (also with a refusal); not ok:
+ * unreachable, 5xx. Requests that were under way together and fail together count as one failure.
+ * The breaker's pause comes from backoff_pause_ms(failures). */
+void gate_done(struct gate *g, bool ok, int64_t taken_ms, int64_t now_ms, uint64_t random);
 /* The vendor asked for a pause of this class (429, Retry-After). */
 void gate_pause(struct gate *g, int64_t until_ms);
 

@@ -320,6 +320,33 @@ static void test_pages_count(void **state)
     }
 }
 
+static void test_single_out(void **state)
+{
+    (void)state;
+    struct bits members = {{0}};
+    bits_set(&members, 5);
+    bits_set(&members, 4095);
+    struct batch *b = batch_create(1, 0);
+    assert_true(batch_add(b, 2, &members) && batch_add(b, 9, &members));
+    for (uint32_t place = 0; place < 4; place++) {
+        struct batch *one = batch_create(2, 0), *rest = batch_create(3, 0);
+        assert_true(batch_single_out(b, place, one, rest));
+        assert_int_equal(one->items, 1);
+        assert_int_equal(rest->items, 3);
+        uint32_t shard = place < 2 ? 2 : 9;
+        unsigned index = place % 2 == 0 ? 5 : 4095;
+        assert_int_equal(batch_match(one, shard, index), MATCH_NEW);
+        assert_int_equal(batch_match(rest, shard, index), MATCH_FOREIGN);
+        batch_destroy(one);
+        batch_destroy(rest);
+    }
+    struct batch *one = batch_create(2, 0), *rest = batch_create(3, 0);
+    assert_false(batch_single_out(b, 4, one, rest));
+    batch_destroy(one);
+    batch_destroy(rest);
+    batch_destroy(b);
+}
+
 /* Under way is a page until its answers are durable: that is what is bounded. */
 static void test_pages_in_flight(void **state)
 {
@@ -495,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_halve_down),
         cmocka_unit_test(test_need),
         cmocka_unit_test(test_pages_count),
+        cmocka_unit_test(test_single_out),
         cmocka_unit_test(test_pages_in_flight),
         cmocka_unit_test(test_pages_grow),
         cmocka_unit_test(test_pages_grow_out_of_order),

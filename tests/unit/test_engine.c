@@ -212,6 +212,7 @@ static const struct trial trials[] = {
     {.faults = "", .status = 1, .lost = 1, .bad_domain = "refused.example"},
     {.faults = "", .status = 1, .lost = 1, .bad_domain = "poison.example"},
     {.faults = "", .status = 1, .lost = 3, .bad_domain = "refused.example"},
+    {.faults = "", .status = 1, .lost = 12, .bad_domain = "refused.example", .batch_size = "300"},
     /* Two in one batch, refused alike: that may be no item's fault, and the run stops once. */
     {.faults = "", .status = 69, .lost = 3, .bad_domain = "poison.example"},
 

@@ -31,7 +31,7 @@ static void windows_together(void **state)
             continue;
         }
         gate_take(&g, now);
-        gate_done(&g, true, now, 0);
+        gate_done(&g, true, now, now, 0);
         assert_true(len < allowed + 61);
         at[len++] = now;
     }
@@ -70,7 +70,7 @@ static void flight(void **state)
     gate_take(&g, 10);
     gate_take(&g, 10);
     assert_int_equal(gate_ready(&g, 10), INT64_MAX);
-    gate_done(&g, true, 20, 0);
+    gate_done(&g, true, 20, 20, 0);
     assert_true(gate_ready(&g, 20) <= 20);
     gate_deinit(&g);
 }
@@ -118,7 +118,7 @@ static void breaker(void **state)
     for (int i = 0; i < GATE_BREAKER_FAILURES; i++) {
         assert_true(gate_ready(&g, now) <= now);
         gate_take(&g, now);
-        gate_done(&g, false, now, 0);
+        gate_done(&g, false, now, now, 0);
     }
     /* Open, with a pause of next to nothing: one probe goes, a second does not. */
     now = 1;
@@ -126,12 +126,12 @@ static void breaker(void **state)
     gate_take(&g, now);
     assert_int_equal(gate_ready(&g, now), INT64_MAX);
     /* The probe fails: the sixth failure pauses for up to 16 s. */
-    gate_done(&g, false, now, 16000);
+    gate_done(&g, false, now, now, 16000);
     assert_int_equal(gate_ready(&g, now), now + 16000);
     now += 16000;
     assert_true(gate_ready(&g, now) <= now);
     gate_take(&g, now);
-    gate_done(&g, true, now, 0);
+    gate_done(&g, true, now, now, 0);
     /* Closed again: as many as one likes. */
     gate_take(&g, now);
     assert_true(gate_ready(&g, now) <= now);
@@ -148,7 +148,26 @@ static void breaker_needs_a_row(void **state)
     for (int i = 0; i < 10 * GATE_BREAKER_FAILURES; i++) {
         assert_true(gate_ready(&g, i) <= i);
         gate_take(&g, i);
-        gate_done(&g, i % GATE_BREAKER_FAILURES == 0, i, 60000);
+        gate_done(&g, i % GATE_BREAKER_FAILURES == 0, i, i, 60000);
+    }
+    gate_deinit(&g);
+}
+
+/* Requests that were under way together and fail together are one failure. */
+static void breaker_counts_a_burst_once(void **state)
+{
+    struct gate g;
+
+    (void)state;
+    gate_init(&g, 0);
+    for (int round = 0; round < GATE_BREAKER_FAILURES - 1; round++) {
+        int64_t sent = 1000 * round;
+        for (int i = 0; i < 20; i++)
+            gate_take(&g, sent);
+        for (int i = 0; i < 20; i++)
+            gate_done(&g, false, sent, sent + 10 + i, 60000);
+        assert_true(gate_ready(&g, sent + 100) <= sent + 100);
+        assert_int_equal(g.failures, round + 1);
     }
     gate_deinit(&g);
 }
@@ -161,15 +180,18 @@ static void breaker_with_others_in_flight(void **state)
 
     (void)state;
     gate_init(&g, 0);
-    for (int i = 0; i < GATE_BREAKER_FAILURES + 2; i++)
-        gate_take(&g, 100);
-    for (int i = 0; i < GATE_BREAKER_FAILURES; i++)
-        gate_done(&g, false, 200, 8000);
-    assert_int_equal(gate_ready(&g, 200), INT64_MAX);
-    gate_done(&g, false, 200, 0);
+    gate_take(&g, 100);
+    gate_take(&g, 100);
+    for (int i = 0; i < GATE_BREAKER_FAILURES; i++) {
+        gate_take(&g, 200 + i);
+        gate_done(&g, false, 200 + i, 200 + i, 8000);
+    }
+    int64_t end = 200 + GATE_BREAKER_FAILURES - 1 + 8000;
+    assert_int_equal(gate_ready(&g, 300), INT64_MAX);
+    gate_done(&g, false, 100, 300, 0);
     assert_int_equal(gate_ready(&g, 9000), INT64_MAX);
-    gate_done(&g, false, 200, 1);
-    assert_int_equal(gate_ready(&g, 200), 8200);
+    gate_done(&g, false, 100, 300, 1);
+    assert_int_equal(gate_ready(&g, 300), end);
     gate_deinit(&g);
 }
 
@@ -183,6 +205,7 @@ int main(void)
         cmocka_unit_test(latest_holds),
         cmocka_unit_test(breaker),
         cmocka_unit_test(breaker_needs_a_row),
+        cmocka_unit_test(breaker_counts_a_burst_once),
         cmocka_unit_test(breaker_with_others_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
