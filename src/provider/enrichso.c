@@ -211,7 +211,8 @@ static int poll_parse(struct json_value root, struct poll_reply *out, struct err
     return 0;
 }
 
-/* "leads[17].firstName ...", "emails.3 must be ...": validators name the item by list and index. */
+/* "leads[17].firstName ...", "emails.3 must be ...", "body/leads/0/domain ...": validators name the item by
+ * list and index. */
 static int64_t bad_item(const struct problem *problem)
 {
     static const char *const lists[] = {"leads", "emails"};
@@ -221,7 +222,7 @@ static int64_t bad_item(const struct problem *problem)
         if (at == NULL)
             continue;
         at += strlen(lists[i]);
-        if (*at != '[' && *at != '.')
+        if (*at != '[' && *at != '.' && *at != '/')
             continue;
         size_t digits = strspn(at + 1, "0123456789");
         if (slice_u64((struct slice){at + 1, digits}, &place) && place <= UINT32_MAX)

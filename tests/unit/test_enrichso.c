@@ -1005,6 +1005,33 @@ static void tiers_stay_within_the_organization(void **state)
     assert_int_equal(validation->price, 1);
 }
 
+/* The item that a refusal names, in every way validators write it. */
+static void refusals_name_items(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t place;
+    } rows[] = {
+        {"leads[17].firstName should not be empty", 17},
+        {"leads.3.domain must be a domain", 3},
+        {"body/leads/0/domain is refused", 0},
+        {"each value in emails.250000 must be an email", 250000},
+        {"emails[99999999999999999999] is wrong", -1},
+        {"leads must be an array", -1},
+        {"leads[x] is wrong", -1},
+        {"The request holds an item that is not valid", -1},
+        {"", -1},
+    };
+
+    (void)state;
+    const struct operation *op = finder;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct problem problem = {.retry_after_ms = -1};
+        snprintf(problem.text, sizeof problem.text, "%s", rows[i].text);
+        assert_int_equal(op->bad_item(&problem), rows[i].place);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1030,6 +1057,7 @@ int main(void)
         cmocka_unit_test(members_of_other_types),
         cmocka_unit_test(replies_are_not_mistaken),
         cmocka_unit_test(tiers_stay_within_the_organization),
+        cmocka_unit_test(refusals_name_items),
     };
 
     json = json_create(REPLY_DEPTH);
