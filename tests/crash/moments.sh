@@ -35,7 +35,7 @@ run_until_killed() {
 }
 
 # What a ledger holds that tells where the run was: states of batches, then steps between durable
-# writes, then the phase. $out_there: 1 when OUT has its final name.
+# writes, then the phase. $1: 1 when OUT has its final name and there is no OUT.partial.
 moments_sql() {
     cat <<SQL
 SELECT 'state ' || state || ' ' || count(*) FROM batch GROUP BY state;
@@ -46,12 +46,12 @@ SELECT 'step body refused, its items not yet in others' FROM attempt a JOIN batc
     WHERE a.end = 'refused' AND b.state = 'PREPARED' AND a.attempt = b.attempt LIMIT 1;
 SELECT 'phase ' || CASE
     WHEN coalesce((SELECT value FROM setting WHERE key = 'state'), '') = 'complete' THEN 'ended'
-    WHEN $1 = 1 THEN 'renamed, not yet marked complete'
     WHEN NOT EXISTS (SELECT 1 FROM shard) THEN 'nothing read yet'
     WHEN coalesce((SELECT value FROM setting WHERE key = 'list_whole'), 0) <> 1 THEN 'reading'
     WHEN (SELECT shards FROM output) = 0 THEN 'all read, nothing emitted'
-    WHEN (SELECT shards FROM output) = (SELECT count(*) FROM shard) THEN 'all emitted, not yet renamed'
-    ELSE 'emitting' END;
+    WHEN (SELECT shards FROM output) < (SELECT count(*) FROM shard) THEN 'emitting'
+    WHEN $1 = 1 THEN 'renamed, not yet marked complete'
+    ELSE 'all emitted, not yet renamed' END;
 SQL
 }
 
@@ -65,7 +65,7 @@ note_moment() {
         mkdir -p "$copy"
         rm -f "$copy"/*
         cp "$run"/ledger.db* "$copy" || return 1
-        [ ! -e "$2" ] || renamed=1
+        [ ! -e "$2" ] || [ -e "$2.partial" ] || renamed=1
         lines=$(moments_sql $renamed | sqlite3 "$copy/ledger.db") || return 1
         rm -rf "$copy"
     fi
