@@ -63,10 +63,16 @@ void end_show(struct engine *g, int status, const char *problem)
     r.problem = problem;
     r.exit_status = status;
     buf_init(&advice, 1 << 14);
-    if (!g->complete) {
+    char *ledger = file_join(g->dir, "ledger.db");
+    if (!g->complete && access(ledger, F_OK) == 0) {
         buf_append_text(&advice, "tranche resume ");
         figure_word(&advice, g->dir);
+        buf_append_text(&advice, g->remedy);
     }
+    free(ledger);
+    if (g->complete && g->records > 0 && g->valid == 0)
+        log_write(LOG_WARN, "run", "no record could be asked about; rejects.ndjson in %s says why",
+                  g->dir);
     r.advice = buf_text(&advice);
     log_set_curtain(NULL, NULL, NULL);
     if (g->progress != NULL)
@@ -100,11 +106,12 @@ int end_check_target(const char *path, bool force, struct error *e)
     struct stat st;
     char *partial = partial_of(path);
     int rc = 0;
-    if (!force && stat(partial, &st) == 0 && st.st_size > 0)
-        rc = error_set(e, ERR_CANTCREATE,
-                       "%s belongs to a run that is unfinished: resume that, choose another -o, or"
-                       " replace it with --force",
-                       partial);
+    if (!force && stat(partial, &st) == 0)
+        rc = error_set(
+            e, ERR_CANTCREATE,
+            "%s is there: an unfinished run is making it, and what that has sent may be paid"
+            " for. Resume that run, choose another -o, or begin anew with --force",
+            partial);
     else if (stat(path, &st) == 0 && !force)
         rc = error_set(e, ERR_CANTCREATE,
                        "%s exists: move it away, choose another -o, or replace it with --force",

@@ -174,12 +174,25 @@ void engine_wait(struct engine *g, int64_t mono_ms, const char *what)
     if (pause > g->setup.max_wait_ms) {
         char text[32];
         clock_format_duration(pause, text);
-        engine_stopf(g, ERR_STOPPED, "%s allows nothing for another %s, longer than --max-wait",
-                     what, text);
+        if (g->trouble[0] != '\0')
+            engine_stopf(g, ERR_UNAVAILABLE, "%s; the next try is %s away, longer than --max-wait",
+                         g->trouble, text);
+        else
+            engine_stopf(g, ERR_STOPPED, "%s allows nothing for another %s, longer than --max-wait",
+                         what, text);
         return;
     }
-    snprintf(g->waiting, sizeof g->waiting, "%s", what);
+    snprintf(g->waiting, sizeof g->waiting, "%.120s", g->trouble[0] != '\0' ? g->trouble : what);
     engine_wake_at(g, mono_ms);
+}
+
+void engine_trouble(struct engine *g, const char *what, const char *cause)
+{
+    char now[sizeof g->trouble];
+    snprintf(now, sizeof now, "%s: %s: %.200s", g->setup.operation->provider->title, what, cause);
+    if (strcmp(now, g->trouble) != 0)
+        log_write(LOG_WARN, "run", "%s; trying again", now);
+    memcpy(g->trouble, now, sizeof now);
 }
 
 /* What is under way and must end before the loop may. */

@@ -167,6 +167,8 @@ struct engine {
     int64_t started_ms, status_ms;
     uint64_t requests, throttled, failures;
     char waiting[128]; /* for what, for people */
+    char trouble[300]; /* the failure that is being waited out; empty: none */
+    const char *remedy; /* what to add to the command that continues; "" */
 };
 
 /* engine.c */
@@ -189,6 +191,8 @@ void engine_commit(struct engine *g, struct commit_op *op);
 bool engine_committed(struct engine *g, const struct error *e);
 /* The pump must run again at this moment at the latest (INT64_MAX: no need). */
 void engine_wake_at(struct engine *g, int64_t mono_ms);
+/* A request failed and will be tried again: said once, and shown while it is waited for. */
+void engine_trouble(struct engine *g, const char *what, const char *cause);
 /* Likewise, and say to people what is being waited for. */
 void engine_wait(struct engine *g, int64_t mono_ms, const char *what);
 uint64_t engine_random(void);

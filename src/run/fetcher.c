@@ -22,6 +22,8 @@
 
 #define READ_TIMEOUT_MS 120000
 #define READ_IDLE_MS    30000
+/* An id that the vendor does not know may be too fresh, a few times. */
+#define FETCH_GONE_TRIES 4
 
 enum fetch_kind { FETCH_BALANCE, FETCH_POLL, FETCH_PAGE };
 
@@ -127,8 +129,13 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
     }
     g->failures++;
     if (f->class == REPLY_REFUSED) {
-        engine_stopf(g, ERR_REFUSED, "%s refused the %s: %s", g->setup.operation->provider->title,
-                     kind_name(f->kind), cause);
+        engine_stopf(g, ERR_REFUSED, "%s refused the key or the account: %s",
+                     g->setup.operation->provider->title, cause);
+        return false;
+    }
+    if (f->class == REPLY_GONE && f->kind == FETCH_BALANCE) {
+        engine_stopf(g, ERR_UNAVAILABLE, "%s has no such address (%s): is --base-url right?",
+                     g->setup.operation->provider->title, cause);
         return false;
     }
     if (f->class == REPLY_NOT_APPLIED) {
@@ -141,7 +148,16 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
     /* Several under way at once fail together: that is one try. */
     if (*tries > 0 && f->sent_ms < *not_before_ms)
         return true;
-    if (++*tries > BACKOFF_TRIES_MAX || !backoff_allows(&g->retries)) {
+    if (++*tries > FETCH_GONE_TRIES && f->class == REPLY_GONE) {
+        engine_stopf(
+            g, ERR_UNAVAILABLE,
+            "%s knows no batch %s (batch %u here): %s. If the id is wrong: tranche resolve %s %u"
+            " --as sent=ID",
+            g->setup.operation->provider->title, f->batch->vendor_id, f->batch->id, cause, g->dir,
+            f->batch->id);
+        return false;
+    }
+    if (*tries > BACKOFF_TRIES_MAX || !backoff_allows(&g->retries)) {
         engine_stopf(g, ERR_UNAVAILABLE, "%s stayed unavailable (%s, tried %u times): %s",
                      g->setup.operation->provider->title, kind_name(f->kind), *tries, cause);
         return false;
@@ -150,6 +166,7 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
     *not_before_ms = now + backoff_pause_ms(*tries, engine_random());
     if (f->reply.hints.retry_after_ms > 0)
         *not_before_ms = now + f->reply.hints.retry_after_ms;
+    engine_trouble(g, kind_name(f->kind), cause);
     log_trace("run", "%s failed (%s); again in %lld ms", kind_name(f->kind), cause,
               (long long)(*not_before_ms - now));
     return true;
@@ -344,6 +361,8 @@ static void fetch_known(struct work *work)
     struct engine *g = work->engine;
     bool ok = f->class == REPLY_OK || f->class == REPLY_THROTTLED || f->class == REPLY_REFUSED ||
               f->class == REPLY_NOT_APPLIED || f->class == REPLY_GONE;
+    if (f->class == REPLY_OK)
+        g->trouble[0] = '\0';
     gate_done(&g->gates[RATE_READ], ok, f->sent_ms, clock_mono_ms(), engine_random());
     switch (f->kind) {
     case FETCH_BALANCE:

@@ -19,6 +19,11 @@ static int check(const char *from, char *key, struct error *e)
     key[trimmed.len] = '\0';
     if (trimmed.len == 0)
         return error_set(e, ERR_CONFIG, "%s holds no key", from);
+    if (strchr("'\"", key[0]) != NULL || strncmp(key, "export ", 7) == 0 ||
+        strstr(key, "_API_KEY=") != NULL)
+        return error_set(e, ERR_CONFIG,
+                         "%s holds more than the key: neither quotes nor a NAME= belong into it",
+                         from);
     if (!http_header_valid(slice_of(key)))
         return error_set(e, ERR_CONFIG, "%s holds characters that no key has", from);
     return 0;

@@ -237,10 +237,13 @@ static void stuck(struct engine *g, const char *why)
             return;
         }
     }
+    g->remedy = strcmp(why, "max-credits") == 0         ? " --max-credits MORE"
+                : strcmp(why, "max-doubt-credits") == 0 ? " --max-doubt-credits MORE"
+                                                        : "";
     if (strcmp(why, "balance") == 0)
         engine_stopf(g, ERR_STOPPED,
                      "out of credits: the balance is %lld and one record costs %lld; %llu records"
-                     " wait",
+                     " wait. Buy credits and resume, or end them: tranche resolve RUN --finish",
                      (long long)g->balance, (long long)g->price,
                      (unsigned long long)g->batcher.waiting);
     else if (strcmp(why, "max-credits") == 0)

@@ -72,7 +72,7 @@ int question_possible(const char *list, const struct operation *op, const struct
     }
     error_set(e, ERR_DATA,
               "%s has no usable columns: %s/%s needs %s; the header has: %s. Name them with --map"
-              " FIELD=COLUMN",
+              " FIELD=COLUMN; the first line of a list is its header, never a record",
               list, op->provider->name, op->name, buf_text(&needs), buf_text(&has));
     buf_deinit(&has);
     buf_deinit(&needs);

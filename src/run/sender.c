@@ -125,6 +125,7 @@ static void is_accepted(struct engine *g, struct submission *s, const struct sub
     b->not_before_ms = b->waited_ms + g->setup.operation->poll_first_ms;
     b->note[0] = '\0';
     g->unreachable = 0;
+    g->trouble[0] = '\0';
     g->short_of_credits = g->throttled_row = g->doubts_row = 0;
     if (said->reserved > b->cost_max)
         b->cost_max = said->reserved;
@@ -226,6 +227,7 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
         if (s->sent_ms >= g->unreachable_until_ms)
             g->unreachable_until_ms = now + backoff_pause_ms(++g->unreachable, engine_random());
         b->not_before_ms = g->unreachable_until_ms;
+        engine_trouble(g, "submission", cause);
         if (g->unreachable > UNREACHABLE_MAX)
             engine_stopf(g, ERR_UNAVAILABLE, "%s cannot be reached: %s",
                          g->setup.operation->provider->title, cause);

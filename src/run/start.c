@@ -242,6 +242,7 @@ static int make_engine(struct starting *s, struct error *e)
     g->ledger = s->home.ledger;
     g->price = g->setup.price;
     g->balance = -1;
+    g->remedy = "";
     g->raw = set->raw == 1;
     g->started_ms = clock_wall_ms();
     g->dedupe = dedupe_create(g->dir, e);
@@ -334,10 +335,24 @@ static int carry_out(struct starting *s, struct error *e)
 
 static int nothing_to_do(const struct starting *s, struct error *e)
 {
-    if (s->settings->quiet != 1)
-        fprintf(stderr, "Nothing to do: %s is finished, and %s is its output.\n", s->home.dir,
-                s->output);
-    int rc = strcmp(s->settings->output, "-") == 0 ? end_copy(s->output, e) : 0;
+    uint64_t bytes = 0;
+    uint32_t shards;
+    struct stat st;
+    int rc = ledger_get_output(s->home.ledger, &bytes, &shards, e);
+    if (rc == 0 && (stat(s->output, &st) != 0 || (uint64_t)st.st_size != bytes))
+        rc = error_set(
+            e, ERR_IO,
+            "%s is finished, but its output %s is gone or was changed; rendered again, for"
+            " nothing, by: tranche resume %s --force",
+            s->home.dir, s->output, s->home.dir);
+    if (rc == 0 && s->settings->quiet != 1)
+        fprintf(stderr, "Nothing to do: %s is finished, and %s is its output.%s%s\n", s->home.dir,
+                s->output,
+                s->home.exit_status == 1 ? " Some records failed or are in doubt: tranche status "
+                                         : "",
+                s->home.exit_status == 1 ? s->home.dir : "");
+    if (rc == 0 && strcmp(s->settings->output, "-") == 0)
+        rc = end_copy(s->output, e);
     if (rc != 0)
         return error_exit_status(rc);
     return s->home.exit_status < 0 ? 0 : s->home.exit_status;
@@ -356,6 +371,56 @@ static int start_output_over(struct starting *s, struct error *e)
     return rc == 0 ? ledger_commit(s->home.ledger, e) : rc;
 }
 
+/* A path that means the same from any folder; malloc'ed. */
+static char *absolute(const char *path)
+{
+    char here[4096];
+    if (*path == '/' || strcmp(path, "-") == 0 || getcwd(here, sizeof here) == NULL) {
+        char *same = strdup(path);
+        if (same == NULL)
+            abort();
+        return same;
+    }
+    return file_join(here, path);
+}
+
+static int save_settings(struct starting *s, struct error *e)
+{
+    struct settings kept = *s->settings;
+    char *list = absolute(kept.list), *output = absolute(kept.output);
+    kept.list = list;
+    kept.output = output;
+    int rc = home_save(&s->home, &kept, e);
+    free(list);
+    free(output);
+    return rc;
+}
+
+/* A list that was read to its end must not have grown since: what is new would be left out silently. */
+static int check_growth(struct starting *s, struct error *e)
+{
+    struct buf stored;
+    struct stat st;
+    int64_t whole = 0;
+    unsigned long long size;
+    buf_init(&stored, 64);
+    int rc = ledger_get_i64(s->home.ledger, LEDGER_KEY_WHOLE, &whole, e);
+    if (rc >= 0 && whole == 1 && !list_spooled(s->list))
+        rc = ledger_get(s->home.ledger, "source", &stored, e);
+    struct slice was = buf_slice(&stored);
+    const char *colon = memchr(was.data, ':', was.len);
+    if (rc == 1 && colon != NULL &&
+        slice_u64((struct slice){was.data, (size_t)(colon - was.data)}, &size) &&
+        stat(s->settings->list, &st) == 0 && (unsigned long long)st.st_size > size)
+        rc = error_set(
+            e, ERR_DATA,
+            "%s has grown by %llu bytes since this run read it to its end: put it back as it"
+            " was, and run what is new as a list of its own",
+            s->settings->list, (unsigned long long)st.st_size - size);
+    buf_deinit(&stored);
+    return rc < 0 ? rc : 0;
+}
+
 /* The run is there, locked and open: continue it or begin it. */
 static int proceed(struct starting *s, struct error *e)
 {
@@ -369,6 +434,8 @@ static int proceed(struct starting *s, struct error *e)
         return nothing_to_do(s, e);
     if (rc == 0)
         rc = make_engine(s, e);
+    if (rc == 0 && !s->home.fresh && s->settings->max_records == SETTING_ABSENT)
+        rc = check_growth(s, e);
     if (rc == 0)
         rc = question_possible(s->settings->list, g->setup.operation, &g->mapping, g->render.names,
                                g->render.columns, e);
@@ -379,7 +446,7 @@ static int proceed(struct starting *s, struct error *e)
         rc = key_load(g->setup.operation->provider, g->setup.key_file, &g->key, e);
     }
     if (rc == 0)
-        rc = home_save(&s->home, s->settings, e);
+        rc = save_settings(s, e);
     if (rc == 0 && s->home.fresh)
         rc = store_stamp(s, e);
     s->stale = rc != 0 && s->home.fresh;
@@ -413,58 +480,83 @@ static int move_aside(const char *dir, struct error *e)
                  ? file_sync_folder(dir, e)
                  : error_errno(e, ERR_CANTCREATE, errno, "%s cannot be moved to %s", dir, to);
         if (rc == 0)
-            fprintf(stderr, "The old run is now %s\n", to);
+            fprintf(stderr,
+                    "The old run is now %s. What it paid for is asked, and paid for, again.\n", to);
         break;
     }
     free(to);
     return rc;
 }
 
+/* The list is there, and is not what will be written over. */
+static int check_list(const struct starting *s, struct error *e)
+{
+    struct stat list, out;
+    if (strcmp(s->settings->list, "-") == 0)
+        return 0;
+    int fd = file_open_read(s->settings->list, e);
+    if (fd < 0)
+        return fd;
+    bool same = fstat(fd, &list) == 0 && stat(s->output, &out) == 0 && list.st_dev == out.st_dev &&
+                list.st_ino == out.st_ino;
+    close(fd);
+    return same ? error_set(e, ERR_USAGE, "%s is the list and the output; choose another -o",
+                            s->output)
+                : 0;
+}
+
 /* A run directory that was there before. 1: there is nothing more to do, and *status says so. 2:
  * moved aside. */
 static int meet_old_run(struct starting *s, int *status, struct error *e)
 {
-    struct settings *set = s->settings;
+    struct settings *set = s->settings, given = *set;
     struct error differs = {0};
-    int rc = settings_merge(set, &s->home.stored, &differs);
-    if (s->home.complete) {
-        bool forced = set->force == 1;
-        int same = rc == 0 ? same_list(s, e) : 0;
-        if (same < 0)
-            return same;
-        if (same == 1 && !forced) {
-            *status = nothing_to_do(s, e);
-            return 1;
-        }
-        if (!forced)
-            return rc == 0 ? refuse(s, "list", e)
-                           : error_set(e, ERR_USAGE,
-                                       "%s. That run is finished: write elsewhere with"
-                                       " -o OTHER, or move it aside with --force",
-                                       differs.message);
-        home_close(&s->home);
-        return 2;
-    }
+    bool sandbox = s->home.stored.sandbox == 1, forced = set->force == 1;
+    int rc = 0, same = 0;
+    if (sandbox != (set->sandbox == 1))
+        rc = error_set(&differs, ERR_USAGE,
+                       sandbox ? "%s is a run on the sandbox, whose answers are invented"
+                               : "%s is a real run, not one on the sandbox",
+                       s->home.dir);
     if (rc == 0)
-        return 0;
-    if (set->force == 1) {
-        *e = differs;
-        return error_prefix(e, "%s is unfinished and --force moves only finished runs aside",
-                            s->home.dir);
+        rc = settings_merge(set, &s->home.stored, &differs);
+    if (!s->home.complete) {
+        if (rc != 0)
+            *e = differs;
+        if (rc != 0 && forced)
+            error_prefix(e, "%s is unfinished and --force moves only finished runs aside",
+                         s->home.dir);
+        return rc;
     }
-    *e = differs;
-    return rc;
+    if (rc == 0 && (same = same_list(s, e)) < 0)
+        return same;
+    if (same == 1 && !forced) {
+        *status = nothing_to_do(s, e);
+        return 1;
+    }
+    if (!forced)
+        return rc == 0
+                   ? refuse(s, "list", e)
+                   : error_set(e, ERR_USAGE,
+                               "%s. That run is finished: write elsewhere with -o OTHER, or move"
+                               " it aside with --force",
+                               differs.message);
+    /* Nothing of the old run goes into the new one, and nothing is moved that would then fail. */
+    *set = given;
+    rc = check_list(s, e);
+    if (rc == 0 && strcmp(set->output, "-") != 0)
+        rc = end_check_target(s->output, true, e);
+    if (rc != 0)
+        return rc;
+    home_close(&s->home);
+    return 2;
 }
 
 static int check_new(const struct starting *s, const char *dir, struct error *e)
 {
     int rc = check_folder(dir, e);
-    if (rc == 0 && strcmp(s->settings->list, "-") != 0) {
-        int fd = file_open_read(s->settings->list, e);
-        if (fd < 0)
-            return fd;
-        close(fd);
-    }
+    if (rc == 0)
+        rc = check_list(s, e);
     if (rc != 0 || strcmp(s->settings->output, "-") == 0)
         return rc;
     return end_check_target(s->output, s->settings->force == 1, e);
@@ -482,7 +574,14 @@ int run_start(struct settings *set, struct error *e)
 {
     struct starting s = {.settings = set, .home.lock = -1};
     struct setup checked;
-    int status = 0, rc = settings_resolve(set, &checked, e);
+    int status = 0, rc = 0;
+    if (set->list == NULL || set->provider == NULL || set->output == NULL)
+        rc = error_set(e, ERR_USAGE, "%s is missing",
+                       set->list == NULL       ? "LIST"
+                       : set->provider == NULL ? "-p OP"
+                                               : "-o OUT");
+    if (rc == 0)
+        rc = settings_resolve(set, &checked, e);
     if (rc != 0)
         return error_exit_status(rc);
     if (strcmp(set->output, "-") == 0 && set->run_dir == NULL)
