@@ -265,6 +265,19 @@ static void test_random_bytes(void **state)
     arena_deinit(&arena);
 }
 
+/* What an NDJSON list has for a name must be a text. */
+static void objects_are_no_text(void **state)
+{
+    struct slice out;
+
+    (void)state;
+    assert_null(normalise_text(SLICE_LIT("Ann [acting]"), 0, NULL, &out));
+    assert_null(normalise_text(SLICE_LIT("[Ann"), 0, NULL, &out));
+    assert_null(normalise_text(SLICE_LIT("{"), 0, NULL, &out));
+    assert_string_equal(normalise_text(SLICE_LIT("{\"a\":1}"), 0, NULL, &out), "is not text");
+    assert_string_equal(normalise_text(SLICE_LIT("[]"), 0, NULL, &out), "is not text");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_limits),       cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_mailboxes),    cmocka_unit_test(test_clean_borrows),
         cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(objects_are_no_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
