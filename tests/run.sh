@@ -45,19 +45,19 @@ missing_packages() {
 }
 
 install_packages() {
-    local sudo=
+    local sudo=() install
     if [ "$(id -u)" != 0 ]; then
-        sudo=sudo
+        sudo=(sudo)
         if ! command -v sudo >/dev/null; then
             echo "run.sh: these packages are missing, and installing them needs root: $*" >&2
             exit 1
         fi
     fi
     say "installing $*"
-    install=($sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@")
+    install=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@")
     # The lists of an image may be old or absent: only then they are fetched.
     "${install[@]}" >"$logs/packages.log" 2>&1 && return
-    $sudo apt-get update -q >>"$logs/packages.log" 2>&1
+    "${sudo[@]}" apt-get update -q >>"$logs/packages.log" 2>&1
     if ! "${install[@]}" >>"$logs/packages.log" 2>&1; then
         tail -n 20 "$logs/packages.log"
         echo "run.sh: the packages cannot be installed" >&2
