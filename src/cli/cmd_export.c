@@ -1,6 +1,19 @@
 /* tranche export: render the output again. */
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "cli/option.h"
 #include "run/run.h"
+
+/* `tranche export ... -o - | head`: who reads has enough, which is no news to anybody. */
+static bool reader_went_away(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
 
 static int export(struct options *o, struct error *e)
 {
@@ -8,7 +21,10 @@ static int export(struct options *o, struct error *e)
         error_set(e, ERR_USAGE, "-o OUT is missing; see tranche export --help");
         return error_exit_status(e->code);
     }
-    return run_export(o->operands[0], &o->settings, e);
+    int status = run_export(o->operands[0], &o->settings, e);
+    if (e->code == ERR_IO && strcmp(o->settings.output, "-") == 0 && reader_went_away())
+        e->message[0] = '\0'; /* the exit status says it */
+    return status;
 }
 
 const struct command cmd_export = {

@@ -4,6 +4,12 @@
 
 static int run(struct options *o, struct error *e)
 {
+    const char *missing = !o->settings.provider ? "-p OP" : !o->settings.output ? "-o OUT" : NULL;
+
+    if (missing) {
+        error_set(e, ERR_USAGE, "%s is missing; see tranche run --help", missing);
+        return error_exit_status(e->code);
+    }
     o->settings.list = o->operands[0];
     return run_start(&o->settings, e);
 }

@@ -4,6 +4,8 @@
  * what is still absent.
  * 2. A message names the place as it was written: --batch-size, TRANCHE_BATCH_SIZE, or FILE:LINE.
  * Never the value of an option that does not exist: it may be a key that somebody took for one.
+ * 3. What looks like a setting and is none is refused, wherever it stands: a cap that does not hold
+ * because of a slip would cost money.
  *
  * The file is lines of NAME = VALUE with long option names. A comment is a whole line, since values
  * may hold a '#' (map = domain=#3). Names that belong to other commands are passed over, so that
@@ -15,13 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "base/nearest.h"
 #include "base/slice.h"
 #include "cli/option.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
 #define NAME_SIZE  64
+#define VARIABLE   "TRANCHE_"
 
 /* --- the command line ----------------------------------------------------------------------- */
 
@@ -149,6 +154,60 @@ static bool is_set(const struct options *o, const struct option *opt)
     return option_source(o, opt) != SOURCE_NONE;
 }
 
+static void variable_of(const struct option *opt, char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, VARIABLE "%s", opt->name);
+    for (char *c = name; *c; c++)
+        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+}
+
+/* The variables that set no option: of the log, and of the scripts that build and test. */
+static bool is_other_variable(struct slice name)
+{
+    return slice_eq(name, SLICE_LIT("TRANCHE_TRACE")) || slice_eq(name, SLICE_LIT("TRANCHE_BUILD"));
+}
+
+/* Of an option that any command takes from the environment? */
+static int check_variable(struct slice name, struct error *e)
+{
+    char known[OPTION_ROWS_MAX][NAME_SIZE];
+    const size_t prefix = strlen(VARIABLE);
+    struct nearest near;
+    bool here = false;
+    unsigned n = 0;
+
+    nearest_init(&near, (struct slice){name.data + prefix, name.len - prefix});
+    for (const struct option *opt = option_table; opt->name; opt++, n++) {
+        variable_of(opt, known[n]);
+        bool same = slice_eq(name, slice_of(known[n]));
+        if (same && !opt->here)
+            return 0;
+        here = here || same;
+        if (!opt->here)
+            nearest_try(&near, slice_of(known[n] + prefix));
+    }
+    if (here)
+        return error_set(e, ERR_CONFIG, "%.*s: this option is for the command line only",
+                         SLICE_ARG(name));
+    if (near.found)
+        return error_set(e, ERR_CONFIG, "%.*s: there is no such setting, but " VARIABLE "%.*s",
+                         SLICE_ARG(name), SLICE_ARG(near.name));
+    return error_set(e, ERR_CONFIG, "%.*s: there is no such setting; unset it", SLICE_ARG(name));
+}
+
+static int check_environment(struct error *e)
+{
+    for (char **at = environ; at && *at; at++) {
+        struct slice name = {*at, strcspn(*at, "=")};
+        if (strncmp(*at, VARIABLE, strlen(VARIABLE)) != 0 || is_other_variable(name) ||
+            (*at)[name.len] == '\0' || (*at)[name.len + 1] == '\0')
+            continue;
+        if (check_variable(name, e) != 0)
+            return e->code;
+    }
+    return 0;
+}
+
 static int parse_environment(struct options *o, struct error *e)
 {
     char name[NAME_SIZE];
@@ -156,9 +215,7 @@ static int parse_environment(struct options *o, struct error *e)
     for (const struct option *opt = option_table; opt->name; opt++) {
         if (opt->here || is_set(o, opt) || opt != option_find(o->command, slice_of(opt->name)))
             continue;
-        snprintf(name, sizeof name, "TRANCHE_%s", opt->name);
-        for (char *c = name; *c; c++)
-            *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+        variable_of(opt, name);
         const char *value = getenv(name);
         if (!value || !*value)
             continue;
@@ -265,15 +322,47 @@ static int fill(struct options *o, struct error *e)
     return 0;
 }
 
+/* Whether the name is that of a table: .csv or .tsv, then perhaps how it is packed. */
+static bool names_table(const char *path)
+{
+    static const char *const packings[] = {".zst", ".gz"};
+    struct slice s = slice_of(path);
+
+    for (unsigned i = 0; i < 2; i++) {
+        size_t len = strlen(packings[i]);
+        if (s.len > len && memcmp(s.data + s.len - len, packings[i], len) == 0) {
+            s.len -= len;
+            break;
+        }
+    }
+    return s.len >= 4 && (memcmp(s.data + s.len - 4, ".csv", 4) == 0 ||
+                          memcmp(s.data + s.len - 4, ".tsv", 4) == 0);
+}
+
+/* Where --raw comes from a file it is for the outputs that can hold it; typed beside a table it is
+ * a slip. */
+static int check_raw(const struct options *o, struct error *e)
+{
+    const struct option *raw = option_find(o->command, SLICE_LIT("raw"));
+    const struct settings *s = &o->settings;
+
+    if (!raw || option_source(o, raw) != SOURCE_ARGV)
+        return 0;
+    if (s->format ? strcmp(s->format, "ndjson") == 0 : !s->output || !names_table(s->output))
+        return 0;
+    error_set(e, ERR_USAGE, "--raw adds to NDJSON only, and this output is a table");
+    return see_help(o, e);
+}
+
 int parse_options(struct options *o, char *const *args, struct error *e)
 {
     if (parse_args(o, args, e) != 0)
         return e->code;
     if (o->help == 1)
         return 0;
-    if (check_operands(o, e) != 0 || parse_environment(o, e) != 0 ||
+    if (check_operands(o, e) != 0 || check_environment(e) != 0 || parse_environment(o, e) != 0 ||
         (o->config && parse_file(o, o->config, e) != 0) || fill(o, e) != 0)
         return e->code;
     settle(o);
-    return 0;
+    return check_raw(o, e);
 }

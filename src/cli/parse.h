@@ -11,7 +11,8 @@ struct options;
  * `--` ends the options. What the command line leaves out is taken from TRANCHE_<NAME>, then from
  * the file that --config or TRANCHE_CONFIG names. With --help, nothing behind it is looked at.
  * ERR_USAGE for the command line; ERR_CONFIG for the environment, and for the file with its name
- * and line. The message lacks the program's name. */
+ * and line; a variable TRANCHE_* that sets nothing is one too. The message lacks the program's
+ * name. */
 int parse_options(struct options *o, char *const *args, struct error *e);
 
 #endif
