@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "record/dedupe.h"
 #include "record/mapping.h"
+#include "report/figure.h"
 #include "run/home.h"
 #include "run/question.h"
 #include "sched/rate.h"
@@ -32,6 +33,7 @@ struct estimate {
     struct reason reasons[REASONS_MAX];
     unsigned reason_count;
     uint64_t other;
+    uint64_t not_utf8; /* among the invalid */
 };
 
 static void count_reason(struct estimate *s, const struct list_row *row, const char *text)
@@ -68,6 +70,7 @@ static int on_row(void *arg, const struct list_row *row, struct error *e)
     s->records++;
     if (!question_ask(&s->question, row, &id, &reason)) {
         s->invalid++;
+        s->not_utf8 += strncmp(reason, "not UTF-8", 9) == 0;
         count_reason(s, row, reason);
         return 0;
     }
@@ -135,41 +138,150 @@ static void figure(const struct estimate *s, const struct setup *setup, struct f
     }
 }
 
+/* The fields that the operation asks about, and those which they may be made of. */
+static uint32_t used_fields(const struct operation *op)
+{
+    uint32_t used = 0;
+    for (const uint32_t *set = op->accepts; *set != 0; set++)
+        used |= *set;
+    if (used & FIELD_BIT(DOMAIN))
+        used |= FIELD_BIT(EMAIL);
+    if (used & (FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME)))
+        used |= FIELD_BIT(FULL_NAME);
+    if (used & FIELD_BIT(FULL_NAME))
+        used |= FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME);
+    return used;
+}
+
+/* "first_name <- Vorname, domain <- Website (not used: company <- Firma)" */
+static void put_columns(struct buf *b, const struct operation *op, const struct mapping *m,
+                        const struct slice *names)
+{
+    struct mapping used = *m, spare = *m;
+    uint32_t fields = used_fields(op);
+    bool any_spare = false;
+    for (int f = 0; f < FIELD_COUNT; f++) {
+        bool is_used = (fields >> f & 1) != 0;
+        any_spare = any_spare || (!is_used && m->column[f] >= 0);
+        *(is_used ? &spare.column[f] : &used.column[f]) = -1;
+    }
+    mapping_print(&used, names, b);
+    if (any_spare) {
+        buf_append_text(b, " (not used: ");
+        mapping_print(&spare, names, b);
+        buf_append_char(b, ')');
+    }
+}
+
+static void put_count(struct buf *b, const char *label, uint64_t n, const char *more)
+{
+    buf_append_format(b, "  %-13s", label);
+    figure_count(b, n);
+    buf_append_text(b, more);
+    buf_append_char(b, '\n');
+}
+
+static void put_reasons(struct buf *b, const struct estimate *s)
+{
+    for (unsigned i = 0; i < s->reason_count; i++) {
+        const struct reason *r = &s->reasons[i];
+        size_t start = b->len;
+        buf_append_text(b, "      ");
+        figure_count(b, r->count);
+        int pad = b->len - start < 14 ? (int)(14 - (b->len - start)) : 0;
+        buf_append_format(b, "%*s %s (first: record ", pad, "", r->text);
+        figure_count(b, r->record);
+        buf_append_text(b, ", line ");
+        figure_count(b, r->line);
+        buf_append_text(b, ")\n");
+    }
+    if (s->other > 0) {
+        buf_append_text(b, "      ");
+        figure_count(b, s->other);
+        buf_append_text(b, " for other reasons\n");
+    }
+}
+
+static void put_records(struct buf *b, const struct estimate *s)
+{
+    put_count(b, "records", s->records, "");
+    put_count(b, "  valid", s->valid, "");
+    put_count(b, "  duplicates", s->duplicates,
+              s->duplicates > 0 ? " of the valid ones: not sent, they share the first one's answer"
+                                : "");
+    put_count(b, "  invalid", s->invalid, "");
+    put_reasons(b, s);
+}
+
+static void put_cost(struct buf *b, const struct setup *setup, const struct figures *f)
+{
+    buf_append_text(b, "  to be sent   ");
+    figure_things(b, f->asked, "record", "records");
+    if (f->asked > 0) {
+        buf_append_text(b, " in ");
+        figure_things(b, f->batches, "batch", "batches");
+        buf_append_text(b, " of at most ");
+        figure_count(b, f->batch_items);
+    }
+    buf_append_text(b, f->capped ? " (--max-credits lets no more go)\n" : "\n");
+    buf_append_text(b, "  credits      at most ");
+    figure_amount(b, f->credits);
+    buf_append_text(b, " (");
+    figure_amount(b, setup->price);
+    buf_append_text(b, " each)\n");
+}
+
+static void put_time(struct buf *b, const struct setup *setup, const struct figures *f)
+{
+    char time[32];
+    if (f->asked == 0)
+        return;
+    clock_format_duration(f->time_ms, time);
+    if (f->binding[0] != '\0')
+        buf_append_format(b,
+                          "  time         at least %s by the rate limits (tier %s: %s), and the"
+                          " vendor's own work\n",
+                          time, setup->tier->name, f->binding);
+    else
+        buf_append_format(b,
+                          "  time         the vendor's own work; the rate limits (tier %s) add"
+                          " nothing\n",
+                          setup->tier->name);
+}
+
+/* What would surprise later. A few rows of another encoding are slips; many are a list in one. */
+static void put_hints(struct buf *b, const struct estimate *s, const struct settings *set)
+{
+    if (s->valid == 0)
+        buf_append_text(b, s->records == 0 ? "Nothing can be asked: the list has no records.\n"
+                                           : "Nothing can be asked: every record is invalid.\n");
+    if (s->not_utf8 > 0 && s->not_utf8 >= s->records / 100) {
+        buf_append_text(b, "Is the list not in UTF-8? Convert it, from Latin-1 for example:\n"
+                           "  iconv -f latin1 -t utf-8 ");
+        if (strcmp(set->list, "-") != 0)
+            figure_word(b, set->list);
+        buf_append_text(b, " > LIST.utf8\n");
+    }
+}
+
 static void print_text(const struct estimate *s, const struct settings *set,
                        const struct setup *setup, const struct figures *f, const struct list *l,
                        const struct mapping *m)
 {
-    struct buf columns;
-    char time[32];
-    buf_init(&columns, 1 << 16);
-    mapping_print(m, list_column_names(l), &columns);
-    clock_format_duration(f->time_ms, time);
-    printf("Plan for %s with %s\n", set->list, set->provider);
-    printf("  columns      %s\n", buf_text(&columns));
-    printf("  records      %" PRIu64 "\n", s->records);
-    printf("    valid      %" PRIu64 "\n", s->valid);
-    printf("    duplicates %" PRIu64
-           "  (of valid ones; not sent, they share the first one's answer)\n",
-           s->duplicates);
-    printf("    invalid    %" PRIu64 "\n", s->invalid);
-    for (unsigned i = 0; i < s->reason_count; i++)
-        printf("      %-8" PRIu64 " %s (first: record %" PRIu64 ", line %" PRIu64 ")\n",
-               s->reasons[i].count, s->reasons[i].text, s->reasons[i].record, s->reasons[i].line);
-    if (s->other > 0)
-        printf("      %-8" PRIu64 " other reasons\n", s->other);
-    printf("  to be sent   %" PRIu64 " in %" PRIu64 " batch%s of at most %" PRIu64 "%s\n", f->asked,
-           f->batches, f->batches == 1 ? "" : "es", f->batch_items,
-           f->capped ? " (--max-credits lets no more go)" : "");
-    printf("  credits      at most %" PRId64 " (%" PRId64 " each)\n", f->credits, setup->price);
-    if (f->binding[0] != '\0')
-        printf("  time         at least %s by the limits of tier %s (%s binds), and the vendor's "
-               "own work\n",
-               time, setup->tier->name, f->binding);
-    else
-        printf("  time         no limit of tier %s binds; as long as the vendor works\n",
-               setup->tier->name);
-    printf("Nothing was sent.\n");
-    buf_deinit(&columns);
+    struct buf out;
+    buf_init(&out, 1 << 17);
+    buf_append_text(&out, "Plan for ");
+    figure_text(&out, set->list);
+    buf_append_format(&out, " with %s\n  columns      ", set->provider);
+    put_columns(&out, setup->operation, m, list_column_names(l));
+    buf_append_char(&out, '\n');
+    put_records(&out, s);
+    put_cost(&out, setup, f);
+    put_time(&out, setup, f);
+    put_hints(&out, s, set);
+    buf_append_text(&out, "Nothing was sent.\n");
+    fputs(buf_text(&out), stdout);
+    buf_deinit(&out);
 }
 
 static void print_json(const struct estimate *s, const struct settings *set,
