@@ -102,7 +102,7 @@ struct line {
     bool rejects; /* say where they are */
 };
 
-/* Outcomes, two of which are always shown, then what is not in the output yet. */
+/* Outcomes, two of which are always shown once there are any, then what is not in the output yet. */
 static unsigned collect_lines(const struct report *r, struct line *lines)
 {
     unsigned n = 0;
@@ -113,7 +113,7 @@ static unsigned collect_lines(const struct report *r, struct line *lines)
         if (!name)
             continue;
         bool usual = strcmp(name, "found") == 0 || strcmp(name, "not_found") == 0;
-        if (!usual && r->outcomes[i] == 0)
+        if (r->outcomes[i] == 0 && (!usual || (r->emitted == 0 && !is_state(r, "complete"))))
             continue;
         lines[n++] = (struct line){name, r->outcomes[i], true, !usual && rejects};
         rejects = rejects && usual; /* said once */
@@ -293,6 +293,14 @@ static void put_doubt(const struct report *r, struct buf *out)
     buf_append_char(out, '\n');
 }
 
+/* Whether put_doubt has just said what is advised. */
+static bool is_said(const struct report *r)
+{
+    static const char resolve[] = "tranche resolve ";
+
+    return r->batches_in_doubt > 0 && strncmp(r->advice, resolve, sizeof(resolve) - 1) == 0;
+}
+
 /* What happened, and the command that goes on, on a line of its own. */
 static void put_next(const struct report *r, struct buf *out)
 {
@@ -303,7 +311,7 @@ static void put_next(const struct report *r, struct buf *out)
         figure_text(out, r->problem);
         buf_append_char(out, '\n');
     }
-    if (is_given(r->advice)) {
+    if (is_given(r->advice) && !is_said(r)) {
         put(out, is_state(r, "stopped") ? "Continue with:\n  " : "Next:\n  ");
         figure_text(out, r->advice);
         buf_append_char(out, '\n');

@@ -267,6 +267,37 @@ static void test_summary_stopped(void **state)
         "Exit status 75.\n");
 }
 
+/* Nothing is written yet: no outcome has a line, and none a share of nothing. */
+static void test_summary_stopped_early(void **state)
+{
+    (void)state;
+    struct report r = stopped_run();
+
+    r.emitted = 0;
+    memset(r.outcomes, 0, sizeof(r.outcomes));
+    assert_lacks(text_of(report_summary, &r), "found");
+    assert_has(text_of(report_summary, &r), "(571/s)\n  not written yet   3,400\n");
+}
+
+/* The command that decides is said once. */
+static void test_status_in_doubt(void **state)
+{
+    (void)state;
+    struct report r = complete_run();
+    const char *text, *first;
+
+    r.batches_in_doubt = 1;
+    r.exit_status = 1;
+    r.advice = "tranche resolve people.ndjson.run";
+    text = text_of(report_status, &r);
+    first = strstr(text, "tranche resolve");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "tranche resolve"));
+    assert_lacks(text, "Next:");
+    r.advice = "tranche resume people.ndjson.run";
+    assert_has(text_of(report_status, &r), "Next:\n  tranche resume people.ndjson.run\n");
+}
+
 static void test_summary_variants(void **state)
 {
     (void)state;
@@ -311,7 +342,7 @@ static void test_strange_values(void **state)
     struct report r = stopped_run();
 
     assert_has(text_of(report_summary, &none), "After 0 ms: 0 of the 0 records");
-    assert_has(text_of(report_status, &none), "run: unknown since 1970-01-01T00:00:00Z");
+    assert_has(text_of(report_status, &none), "run: unknown");
     assert_has(text_of(report_json, &none), "\"state\":\"\"");
     r.problem = "evil \x1b[2J\r\n";
     r.list = "a\x1b]0;x\x07";
@@ -487,7 +518,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_figures),          cmocka_unit_test(test_words),
         cmocka_unit_test(test_summary_complete), cmocka_unit_test(test_summary_single),
-        cmocka_unit_test(test_summary_stopped),  cmocka_unit_test(test_summary_variants),
+        cmocka_unit_test(test_summary_stopped),  cmocka_unit_test(test_summary_stopped_early),
+        cmocka_unit_test(test_status_in_doubt),  cmocka_unit_test(test_summary_variants),
         cmocka_unit_test(test_strange_values),   cmocka_unit_test(test_status),
         cmocka_unit_test(test_estimates),        cmocka_unit_test(test_json),
         cmocka_unit_test(test_json_back),        cmocka_unit_test(test_json_foreign),
