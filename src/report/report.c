@@ -304,7 +304,7 @@ static bool is_said(const struct report *r)
 /* What happened, and the command that goes on, on a line of its own. */
 static void put_next(const struct report *r, struct buf *out)
 {
-    bool failed = report_has_ended(r) && r->exit_status != 0;
+    bool failed = report_has_ended(r) && r->exit_status > 0;
 
     if (is_given(r->problem)) {
         put(out, is_state(r, "stopped") ? "Reason: " : "Note: ");
@@ -354,15 +354,21 @@ static void put_label(struct buf *out, const char *label)
 static void put_state(const struct report *r, struct buf *out)
 {
     char when[21];
+    bool ended = report_has_ended(r);
 
     figure_text(out, is_given(r->run_dir) ? r->run_dir : "run");
     put(out, ": ");
     figure_text(out, is_given(r->state) ? r->state : "unknown");
-    clock_format_utc(report_has_ended(r) ? r->now_ms : r->started_ms, when);
-    put(out, report_has_ended(r) ? " at " : " since ");
-    put(out, when);
-    put(out, report_has_ended(r) ? ", after " : ", for ");
-    put_duration(out, r->now_ms - r->started_ms);
+    if (r->now_ms > 0) {
+        clock_format_utc(ended ? r->now_ms : r->started_ms, when);
+        if (!ended)
+            put(out, " since ");
+        else
+            put(out, r->exit_status < 0 ? ", last heard of at " : " at ");
+        put(out, when);
+        put(out, ended ? ", after " : ", for ");
+        put_duration(out, r->now_ms - r->started_ms);
+    }
     if (r->sandbox)
         put(out, " (sandbox)");
     buf_append_char(out, '\n');

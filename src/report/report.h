@@ -21,7 +21,7 @@ struct report {
     const char *state;   /* "reading", "running", "draining", "waiting", "complete", "stopped" */
     const char *waiting; /* for what, or "" : "enrichso: 60 requests/min" */
     bool sandbox;
-    int64_t started_ms, now_ms; /* wall clock; started: of this process */
+    int64_t started_ms, now_ms; /* wall clock, 0 unknown; started: of this process */
     /* records */
     uint64_t records; /* read so far; all of the list when list_whole */
     bool list_whole;
@@ -42,7 +42,7 @@ struct report {
     uint64_t output_bytes;
     const char *problem; /* what stopped it, or "" */
     const char *advice;  /* the command that continues, or "" */
-    int exit_status;
+    int exit_status;     /* -1: unknown, the process did not say */
 };
 
 /* Whether the state is complete or stopped. */
@@ -77,7 +77,8 @@ int64_t report_eta_ms(const struct report *r);
  *   output_bytes      bytes of the output that are durable
  *   rate_per_s        records answered a second by this process
  *   eta_s             seconds left at that rate; null when unknown
- *   exit_status       null while state is neither complete nor stopped
+ *   exit_status       null while state is neither complete nor stopped, and of a process that
+ *                      ended without a word
  *   problem, advice   texts, "" for none: what stopped it; the command that continues */
 void report_json(const struct report *r, struct buf *out);
 

@@ -158,7 +158,7 @@ static void write_value(const struct report *r, const struct member *m, struct b
         write_number_or_null(out, eta_ms >= 0, (eta_ms + 999) / 1000);
         break;
     case EXIT:
-        write_number_or_null(out, report_has_ended(r), r->exit_status);
+        write_number_or_null(out, report_has_ended(r) && r->exit_status >= 0, r->exit_status);
         break;
     case TIME: /* two members: written by the caller */
         break;

@@ -19,8 +19,8 @@ int run_resume(const char *dir, struct settings *s, struct error *e);
 /* What a run would do, cost and take. Sends nothing, writes nothing but to standard output. */
 int run_plan(const struct settings *s, bool json, struct error *e);
 
-/* Of a live run from its status.json, else from the ledger. watch: again and again until it ends
- * (on a live one). */
+/* Of a live run from its status.json, else from the ledger and what its last process said. watch:
+ * again and again until it ends (on a live one), in place on a terminal. */
 int run_status(const char *dir, bool json, bool watch, struct error *e);
 
 /* batch 0: list the batches in doubt, each with what is known and the commands that decide it. Else

@@ -342,7 +342,12 @@ static void test_strange_values(void **state)
     struct report r = stopped_run();
 
     assert_has(text_of(report_summary, &none), "After 0 ms: 0 of the 0 records");
-    assert_has(text_of(report_status, &none), "run: unknown");
+    assert_has(text_of(report_status, &none), "run: unknown\n"); /* nor is there a time */
+    /* A process that was killed has said no exit status. */
+    r.exit_status = -1;
+    assert_has(text_of(report_status, &r), "stopped, last heard of at ");
+    assert_lacks(text_of(report_status, &r), "Exit status");
+    assert_has(text_of(report_json, &r), "\"exit_status\":null,");
     assert_has(text_of(report_json, &none), "\"state\":\"\"");
     r.problem = "evil \x1b[2J\r\n";
     r.list = "a\x1b]0;x\x07";
