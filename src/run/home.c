@@ -5,12 +5,14 @@
  * 0700, files 0600. */
 #include "run/home.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "report/figure.h"
 
 #define SETTINGS_MAX ((size_t)1 << 20)
 
@@ -32,6 +34,40 @@ static int load_settings(struct home *h, struct error *e)
     return rc < 0 ? rc : 0;
 }
 
+/* ERR_NOINPUT unless a ledger is there. */
+static int find_ledger(const char *dir, const char *ledger, struct error *e)
+{
+    if (access(ledger, F_OK) == 0)
+        return 0;
+    if (errno == ENOENT && access(dir, F_OK) != 0)
+        return error_set(e, ERR_NOINPUT, "there is no run directory %s", dir);
+    if (errno == ENOENT || errno == ENOTDIR)
+        return error_set(e, ERR_NOINPUT, "%s is no run: it has no ledger.db", dir);
+    return error_errno(e, ERR_NOINPUT, errno, "cannot look into %s", dir);
+}
+
+/* The lock is held: what that means to a person, instead of the path of a file. */
+static int tell_holder(const char *dir, const char *lock, struct error *e)
+{
+    char *holder = NULL;
+    size_t len = 0;
+    struct error ignored = {0};
+    struct buf run;
+    buf_init(&run, SETTINGS_MAX);
+    figure_word(&run, dir);
+    size_t digits =
+        file_read_all(lock, 64, &holder, &len, &ignored) == 0 ? strspn(holder, "0123456789") : 0;
+    /* The holder's number is written after the lock is taken, so it may not be there yet. */
+    error_set(e, ERR_STOPPED,
+              "this run is under way (%s%.*s); watch it with: tranche status %s"
+              " --watch",
+              digits > 0 ? "process " : "another process", (int)digits, digits > 0 ? holder : "",
+              buf_text(&run));
+    free(holder);
+    buf_deinit(&run);
+    return e->code;
+}
+
 int home_open(struct home *h, const char *dir, bool create, struct error *e)
 {
     memset(h, 0, sizeof *h);
@@ -45,10 +81,10 @@ int home_open(struct home *h, const char *dir, bool create, struct error *e)
     int rc = 0;
     if (create)
         rc = file_make_private_folder(dir, e);
-    else if (access(ledger, F_OK) != 0)
-        rc = error_set(e, ERR_NOINPUT, "%s is no run: it has no ledger.db", dir);
+    else
+        rc = find_ledger(dir, ledger, e);
     if (rc == 0 && (h->lock = file_lock(lock, e)) < 0)
-        rc = e->code;
+        rc = e->code == ERR_STOPPED ? tell_holder(dir, lock, e) : e->code;
     if (rc == 0)
         rc = ledger_open(&h->ledger, dir, create, e);
     if (rc == 0)
