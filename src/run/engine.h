@@ -35,9 +35,9 @@
 
 /* Limits of one process; each is a bound on memory or on work under way. */
 #define ENGINE_READ_AHEAD   8                    /* shards between the reader and the ledger */
-#define ENGINE_PAGES_MAX    16                   /* result pages under way */
+#define ENGINE_PAGES_MAX    12                   /* result pages under way */
 #define ENGINE_BODIES_MAX   1                    /* bodies being built */
-#define ENGINE_RENDER_MAX   3                    /* shards being rendered */
+#define ENGINE_RENDER_MAX   2                    /* shards being rendered */
 #define ENGINE_REPLY_MAX    ((size_t)64 << 20)   /* bytes of one reply */
 #define ENGINE_DISK_RESERVE ((uint64_t)64 << 20) /* bytes that stay free beside the worst case */
 #define ENGINE_JSON_DEPTH   64

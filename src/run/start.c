@@ -328,6 +328,8 @@ static int carry_out(struct starting *s, struct error *e)
     if (rc == 0)
         rc = home_set_state(&s->home, true, end_status(g), e);
     end_show(g, rc == 0 ? end_status(g) : error_exit_status(rc), rc == 0 ? "" : e->message);
+    if (rc == ERR_STOPPED && s->settings->quiet != 1)
+        e->message[0] = '\0'; /* the summary said it */
     if (rc == 0 && strcmp(g->settings->output, "-") == 0)
         rc = end_copy(s->output, e);
     return rc != 0 ? error_exit_status(rc) : end_status(g);
@@ -426,11 +428,10 @@ static int proceed(struct starting *s, struct error *e)
 {
     struct engine *g = &s->engine;
     int rc = settings_resolve(s->settings, &g->setup, e);
-    if (rc == 0 && s->settings->force == 1 && !s->home.fresh)
-        rc = start_output_over(s, e);
     if (rc == 0 && s->home.fresh)
         rc = partial_probe(s->output, e);
-    if (rc == 0 && !s->home.fresh && (rc = end_renamed_already(&s->home, s->output, e)) == 1)
+    if (rc == 0 && !s->home.fresh && s->settings->force != 1 &&
+        (rc = end_renamed_already(&s->home, s->output, e)) == 1)
         return nothing_to_do(s, e);
     if (rc == 0)
         rc = make_engine(s, e);
@@ -445,6 +446,8 @@ static int proceed(struct starting *s, struct error *e)
         snprintf(g->base_url, sizeof g->base_url, "%s", g->setup.base_url);
         rc = key_load(g->setup.operation->provider, g->setup.key_file, &g->key, e);
     }
+    if (rc == 0 && s->settings->force == 1 && !s->home.fresh)
+        rc = start_output_over(s, e);
     if (rc == 0)
         rc = save_settings(s, e);
     if (rc == 0 && s->home.fresh)
