@@ -389,6 +389,8 @@ int engine_run(struct engine *g, struct list *scan, struct error *e)
         rc = emitter_open(g, e);
     if (rc == 0)
         rc = commit_start(&g->commit, g->ledger, on_commit_wake, g, e);
+    if (rc == 0)
+        load_identities(g);
     if (rc == 0 && scan != NULL)
         rc = reader_start(g, scan, e);
     if (rc == 0) {

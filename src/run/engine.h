@@ -105,7 +105,8 @@ struct engine {
 
     /* planner.c */
     struct reader *reader;
-    struct dedupe *dedupe;
+    struct dedupe *dedupe; /* the ledger's thread's until identities_ready */
+    bool identities_ready;
     struct batcher batcher;
     uint32_t unsent_rounds; /* conclusions of what was never sent: each has a page of its own */
     struct engine_shard *shards;
@@ -166,8 +167,8 @@ struct engine {
     struct progress *progress;
     int64_t started_ms, status_ms;
     uint64_t requests, throttled, failures;
-    char waiting[128]; /* for what, for people */
-    char trouble[300]; /* the failure that is being waited out; empty: none */
+    char waiting[128];  /* for what, for people */
+    char trouble[300];  /* the failure that is being waited out; empty: none */
     const char *remedy; /* what to add to the command that continues; "" */
 };
 
@@ -208,6 +209,8 @@ void reader_pump(struct engine *g);
 
 /* load.c: what the ledger knows, at the start of a process */
 int load_run(struct engine *g, struct error *e);
+/* Then, first of all operations of the ledger's thread: the identities seen before. */
+void load_identities(struct engine *g);
 
 /* planner.c */
 bool planner_add_shard(struct engine *g, const struct list_shard *place, uint32_t open);

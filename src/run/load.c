@@ -2,6 +2,10 @@
  * their items and answers, pages that are stored. What is not there (which records wait, what a
  * shard waits for) is derived.
  *
+ * The table of identities is filled on the ledger's thread while the first requests are on their way
+ * already: a million identities take most of a second. What needs the table comes after it, because
+ * the ledger's operations are done in order (load_identities).
+ *
  * A batch found SENDING becomes IN_DOUBT, durably, before anything else happens.
  *
  * On the loop's thread, before the commit thread has the ledger. */
@@ -48,9 +52,7 @@ static int load_entry(void *arg, uint32_t shard, struct slice identities, struct
         return error_set(e, ERR_DATA, "the ledger's entry of shard %u is damaged", shard);
     for (uint32_t i = 0; i < records; i++) {
         uint32_t first, record = (uint32_t)g->shards[shard].place.first_record + i;
-        struct identity id;
         memcpy(&first, firsts.data + i * 4, 4);
-        memcpy(&id, identities.data + i * sizeof id, sizeof id);
         if (first == 0)
             continue;
         g->valid++;
@@ -59,13 +61,6 @@ static int load_entry(void *arg, uint32_t shard, struct slice identities, struct
             continue;
         }
         bits_set(&load->waiting[shard], i);
-        uint32_t known = dedupe_add(g->dedupe, id, record);
-        if (known == 0) {
-            *e = *dedupe_error(g->dedupe);
-            return e->code;
-        }
-        if (known != record)
-            return error_set(e, ERR_DATA, "the ledger has the identity of record %u twice", record);
     }
     return 0;
 }
@@ -294,4 +289,57 @@ int load_run(struct engine *g, struct error *e)
     free(load.open);
     free(load.holds);
     return rc;
+}
+
+/* --- the table of identities --- */
+
+struct filling {
+    struct commit_op op;
+    struct engine *engine;
+};
+
+static int add_identities(void *arg, uint32_t shard, struct slice identities, struct slice firsts,
+                          struct error *e)
+{
+    struct dedupe *table = arg;
+    for (uint32_t i = 0; i < firsts.len / 4; i++) {
+        uint32_t first, record = shard * SHARD_RECORDS + i + 1;
+        struct identity id;
+        memcpy(&first, firsts.data + i * 4, 4);
+        memcpy(&id, identities.data + i * sizeof id, sizeof id);
+        if (first != record)
+            continue;
+        uint32_t known = dedupe_add(table, id, record);
+        if (known == 0) {
+            *e = *dedupe_error(table);
+            return e->code;
+        }
+        if (known != record)
+            return error_set(e, ERR_DATA, "the ledger has the identity of record %u twice", record);
+    }
+    return 0;
+}
+
+static int apply_fill(struct commit_op *op, struct ledger *l, struct error *e)
+{
+    struct filling *f = (struct filling *)op;
+    return ledger_each_entry(l, 0, 0, UINT32_MAX, add_identities, f->engine->dedupe, e);
+}
+
+static void filled(struct commit_op *op, const struct error *e)
+{
+    struct filling *f = (struct filling *)op;
+    f->engine->identities_ready = engine_committed(f->engine, e);
+    free(f);
+}
+
+void load_identities(struct engine *g)
+{
+    struct filling *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        abort();
+    f->engine = g;
+    f->op.apply = apply_fill;
+    f->op.done = filled;
+    engine_commit(g, &f->op);
 }

@@ -218,7 +218,7 @@ static void end_is_durable(struct commit_op *op, const struct error *e)
 
 void reader_pump(struct engine *g)
 {
-    if (g->reader == NULL)
+    if (g->reader == NULL || !g->identities_ready)
         return;
     struct queue_item *next;
     bool ended = false;

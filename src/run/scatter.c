@@ -255,6 +255,7 @@ void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits 
 
 struct stored_page {
     struct work work;
+    struct commit_op op;
     struct batch *batch;
     uint32_t page;
     struct buf body;
@@ -275,15 +276,36 @@ static void stored_parse(struct work *work)
     json_destroy(j);
 }
 
+static int apply_nothing(struct commit_op *op, struct ledger *l, struct error *e)
+{
+    (void)op, (void)l, (void)e;
+    return 0;
+}
+
+static void stored_in_turn(struct commit_op *op, const struct error *e)
+{
+    struct stored_page *p = queue_owner(op, struct stored_page, op);
+    if (engine_committed(p->work.engine, e))
+        scatter_hits(p->work.engine, p->batch, p->page, p->hits);
+    else
+        scatter_free(p->hits);
+    buf_deinit(&p->body);
+    free(p);
+}
+
 static void stored_parsed(struct work *work)
 {
     struct stored_page *p = (struct stored_page *)work;
+    if (work->error.code == 0 && work->engine->commit != NULL) {
+        /* Not before the identities are in the table: by the order of the ledger's operations. */
+        p->op.apply = apply_nothing;
+        p->op.done = stored_in_turn;
+        engine_commit(work->engine, &p->op);
+        return;
+    }
     if (work->error.code != 0)
         engine_stop(work->engine, &work->error);
-    else if (work->engine->commit == NULL)
-        scatter_free(p->hits); /* the run never began: the next start does it */
-    else
-        scatter_hits(work->engine, p->batch, p->page, p->hits);
+    scatter_free(p->hits); /* a run that never began: the next start does it */
     buf_deinit(&p->body);
     free(p);
 }

@@ -421,6 +421,12 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
     const char *why;
     if (g->stopping)
         return;
+    /* A batch that an earlier process cut: what it may cost is held against the balance of today. */
+    if (g->balance < 0 && g->setup.operation->provider->build_balance != NULL) {
+        fetcher_balance(g);
+        if (need->want == BATCH_WANTS_SUBMIT)
+            return;
+    }
     if (b->items > planner_most(g, b, &why)) {
         /* Limits were lowered since it was cut, or the balance was spent elsewhere. */
         body_drop(g, b);
