@@ -211,8 +211,8 @@ static int poll_parse(struct json_value root, struct poll_reply *out, struct err
     return 0;
 }
 
-/* "leads[17].firstName ...", "emails.3 must be ...", "body/leads/0/domain ...": validators name the item by
- * list and index. */
+/* "leads[17].firstName ...", "emails.3 must be ...", "body/leads/0/domain ...": validators name the
+ * item by list and index. */
 static int64_t bad_item(const struct problem *problem)
 {
     static const char *const lists[] = {"leads", "emails"};

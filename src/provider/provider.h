@@ -145,7 +145,8 @@ struct operation {
     int (*parse_page)(struct json_value root, bool raw, struct arena *a, page_item_fn *fn,
                       void *arg, struct page_reply *out, struct error *e);
 
-    /* The place (from 0) of the item that a REPLY_BAD_ITEMS blames; -1: it names none. NULL: never does. */
+    /* The place (from 0) of the item that a REPLY_BAD_ITEMS blames; -1: it names none. NULL: never
+     * does. */
     int64_t (*bad_item)(const struct problem *problem);
 
     /* paid: a submission. whole: the body is one complete JSON document. */

@@ -22,7 +22,8 @@
  * identities begin alike, which those of no list do, a page that may not be split has another
  * behind it instead, and its identities are found by reading both.
  *
- * Failure modes: the disk is full, or fails: the call does, with the error. One thread at a time. */
+ * Failure modes: the disk is full, or fails: the call does, with the error. One thread at a time.
+ */
 #include "record/dedupe.h"
 
 #include <assert.h>

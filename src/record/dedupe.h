@@ -1,10 +1,10 @@
 /* All identities of a step seen in a run, each with the first record that had it: finds duplicates,
  * and the record that a vendor's echoed answer belongs to.
  *
- * The first DEDUPE_RESIDENT_MAX bytes of the table, some 28,000 identities a MiB, are in memory; what
- * is beyond is in a nameless file, 27 to 40 bytes an identity, and finding one's way in it takes a
- * quarter of a byte of memory each. What is used of the file is in the page cache, which the kernel
- * takes back as it needs to. Not thread-safe. */
+ * The first DEDUPE_RESIDENT_MAX bytes of the table, some 28,000 identities a MiB, are in memory;
+ * what is beyond is in a nameless file, 27 to 40 bytes an identity, and finding one's way in it
+ * takes a quarter of a byte of memory each. What is used of the file is in the page cache, which
+ * the kernel takes back as it needs to. Not thread-safe. */
 #ifndef TRANCHE_RECORD_DEDUPE_H
 #define TRANCHE_RECORD_DEDUPE_H
 

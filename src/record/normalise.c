@@ -127,7 +127,8 @@ const char *normalise_text(struct slice text, unsigned flags, struct arena *a, s
     (void)a;
     if (flags & TEXT_CONTROL)
         return "has control characters";
-    /* An object or array of an NDJSON list; as a question it would be paid for and never answered. */
+    /* An object or array of an NDJSON list; as a question it would be paid for and never answered.
+     */
     char last = text.len > 0 ? text.data[text.len - 1] : '\0';
     if ((last == '}' && text.data[0] == '{') || (last == ']' && text.data[0] == '['))
         return "is not text";

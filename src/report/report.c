@@ -102,7 +102,8 @@ struct line {
     bool rejects; /* say where they are */
 };
 
-/* Outcomes, two of which are always shown once there are any, then what is not in the output yet. */
+/* Outcomes, two of which are always shown once there are any, then what is not in the output yet.
+ */
 static unsigned collect_lines(const struct report *r, struct line *lines)
 {
     unsigned n = 0;

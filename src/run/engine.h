@@ -220,7 +220,8 @@ void planner_pump(struct engine *g); /* cuts batches */
 uint64_t planner_most(const struct engine *g, const struct batch *but, const char **why);
 /* A batch that was surely not applied: its records wait for another one (SPLIT). */
 void planner_release(struct engine *g, struct batch *b, const char *note);
-/* Likewise, into two that are batches at once: the item at this place and the rest, or halves (-1). */
+/* Likewise, into two that are batches at once: the item at this place and the rest, or halves (-1).
+ */
 void planner_halve(struct engine *g, struct batch *b, int64_t single, const char *note);
 /* Make room for one more open batch and remember it. */
 bool planner_keep(struct engine *g, struct batch *b);

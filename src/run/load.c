@@ -2,9 +2,9 @@
  * their items and answers, pages that are stored. What is not there (which records wait, what a
  * shard waits for) is derived.
  *
- * The table of identities is filled on the ledger's thread while the first requests are on their way
- * already: a million identities take most of a second. What needs the table comes after it, because
- * the ledger's operations are done in order (load_identities).
+ * The table of identities is filled on the ledger's thread while the first requests are on their
+ * way already: a million identities take most of a second. What needs the table comes after it,
+ * because the ledger's operations are done in order (load_identities).
  *
  * A batch found SENDING becomes IN_DOUBT, durably, before anything else happens.
  *

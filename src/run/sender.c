@@ -172,8 +172,8 @@ static struct family *family_of(struct engine *g, const struct batch *b)
     return &g->families[g->family_count++];
 }
 
-/* A refusal that is an item's fault: where the vendor names the item, it is taken out; else halves tell,
- * unless both halves are refused alike. */
+/* A refusal that is an item's fault: where the vendor names the item, it is taken out; else halves
+ * tell, unless both halves are refused alike. */
 static void bad_items(struct engine *g, struct submission *s, const struct problem *problem,
                       const char *cause)
 {
@@ -421,7 +421,8 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
     const char *why;
     if (g->stopping)
         return;
-    /* A batch that an earlier process cut: what it may cost is held against the balance of today. */
+    /* A batch that an earlier process cut: what it may cost is held against the balance of today.
+     */
     if (g->balance < 0 && g->setup.operation->provider->build_balance != NULL) {
         fetcher_balance(g);
         if (need->want == BATCH_WANTS_SUBMIT)

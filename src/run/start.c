@@ -398,7 +398,8 @@ static int save_settings(struct starting *s, struct error *e)
     return rc;
 }
 
-/* A list that was read to its end must not have grown since: what is new would be left out silently. */
+/* A list that was read to its end must not have grown since: what is new would be left out
+ * silently. */
 static int check_growth(struct starting *s, struct error *e)
 {
     struct buf stored;
