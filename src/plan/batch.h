@@ -83,10 +83,9 @@ struct batch {
     int64_t not_before_ms; /* of the next request; monotonic */
     unsigned tries;        /* failures in a row of the request it is at */
     int64_t waited_ms;     /* since when it waits, monotonic: paces polls */
-    unsigned polls;
-    uint32_t page_rows;              /* of a full page */
-    uint32_t page_count;             /* pages known to be needed */
-    uint8_t *pages;                  /* enum page_state of each; owned */
+    uint32_t page_rows;    /* of a full page */
+    uint32_t page_count;   /* pages known to be needed */
+    uint8_t *pages;        /* enum page_state of each; owned */
     uint32_t pages_done, pages_busy; /* busy: asked for, and its answers not yet durable */
     uint32_t last_rows;              /* rows of the last page in order, when it is done */
     uint64_t rows;                   /* of all pages done */
@@ -149,7 +148,7 @@ void batch_page_stored(struct batch *b, uint32_t page);
  * more page is wanted. */
 void batch_page_done(struct batch *b, uint32_t page, uint32_t rows);
 
-/* The pause before poll number `polls` + 1: a quarter of the time waited so far, within first..max.
+/* The pause before the next poll: a quarter of the time waited so far, within first..max.
  */
 int64_t batch_poll_pause_ms(const struct batch *b, int64_t now_ms, int64_t first_ms,
                             int64_t max_ms);

@@ -68,7 +68,6 @@ static void on_drained(uv_timer_t *timer)
 {
     struct engine *g = timer->data;
     log_write(LOG_WARN, "run", "the drain time is over; requests in flight are given up");
-    g->drained = true;
     sender_cancel(g);
     fetcher_cancel(g);
     engine_poke(g);

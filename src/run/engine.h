@@ -157,7 +157,6 @@ struct engine {
     struct error stop;
     bool complete;  /* every shard is emitted */
     bool abandoned; /* the ledger failed, or a second signal: leave at once */
-    bool drained;   /* the drain time is over: calls in flight were cancelled */
     unsigned works; /* on the pool */
 
     uv_idle_t poke;

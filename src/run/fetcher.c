@@ -460,7 +460,6 @@ void fetcher_poll(struct engine *g, struct batch *b, const struct batch_need *ne
         return;
     struct fetch *f = new_fetch(FETCH_POLL, b, 0);
     g->setup.operation->build_poll(&f->call.request, b->vendor_id);
-    b->polls++;
     b->busy = start(g, f);
 }
 

@@ -151,10 +151,7 @@ static int conclude_slice(void *arg, uint32_t batch, uint32_t shard, const struc
 
 static int start_over(struct ledger *l, struct error *e)
 {
-    struct totals none = {{0}, 0, 0};
-    int rc = ledger_set_output(l, 0, 0, e);
-    if (rc == 0)
-        rc = totals_store(&none, l, e);
+    int rc = totals_start_over(l, e);
     return rc != 0 ? rc : ledger_set(l, LEDGER_KEY_STATE, SLICE_LIT("running"), e);
 }
 

@@ -364,12 +364,9 @@ static int nothing_to_do(const struct starting *s, struct error *e)
  * record again. */
 static int start_output_over(struct starting *s, struct error *e)
 {
-    struct totals none = {0};
     int rc = ledger_begin(s->home.ledger, e);
     if (rc == 0)
-        rc = ledger_set_output(s->home.ledger, 0, 0, e);
-    if (rc == 0)
-        rc = totals_store(&none, s->home.ledger, e);
+        rc = totals_start_over(s->home.ledger, e);
     return rc == 0 ? ledger_commit(s->home.ledger, e) : rc;
 }
 

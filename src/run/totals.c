@@ -43,6 +43,13 @@ int totals_store(const struct totals *t, struct ledger *l, struct error *e)
     return rc;
 }
 
+int totals_start_over(struct ledger *l, struct error *e)
+{
+    struct totals none = {0};
+    int rc = ledger_set_output(l, 0, 0, e);
+    return rc != 0 ? rc : totals_store(&none, l, e);
+}
+
 void totals_add(struct totals *t, const uint64_t outcomes[OUTCOME_COUNT], int64_t priced,
                 uint64_t rejects_bytes)
 {

@@ -13,6 +13,8 @@ struct totals {
 
 int totals_load(struct totals *t, struct ledger *l, struct error *e);
 int totals_store(const struct totals *t, struct ledger *l, struct error *e);
+/* The output begins anew: nothing of it is emitted. In the transaction that the caller began. */
+int totals_start_over(struct ledger *l, struct error *e);
 void totals_add(struct totals *t, const uint64_t outcomes[OUTCOME_COUNT], int64_t priced,
                 uint64_t rejects_bytes);
 /* Whether --on-in-doubt sent the batch again although it may have been applied; and what such
