@@ -23,7 +23,7 @@ struct render {
     unsigned columns;
     /* Output columns beyond the fixed twelve (CSV), in the order of enum field: what the operations
      * give and the fixed ones do not hold. */
-    uint32_t more;
+    field_set more;
 };
 
 struct render_row {

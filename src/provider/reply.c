@@ -5,6 +5,9 @@
  * Pure; any thread that owns the arena. */
 #include "provider/reply.h"
 
+#include <string.h>
+
+#include "wire/json_write.h"
 #include "wire/utf8.h"
 
 #define SCRATCH_FIRST 4096
@@ -58,7 +61,10 @@ static bool scratch_grow(struct reply_memory *m)
     return true;
 }
 
-struct slice reply_print(struct reply_memory *m, struct json_value value)
+typedef void print_fn(const void *what, struct buf *out);
+
+/* What print writes, in the arena. */
+static struct slice printed(struct reply_memory *m, print_fn *print, const void *what)
 {
     do {
         if ((!m->scratch.data || m->scratch.failed) && !scratch_grow(m)) {
@@ -66,7 +72,7 @@ struct slice reply_print(struct reply_memory *m, struct json_value value)
             return SLICE_EMPTY;
         }
         buf_reset(&m->scratch);
-        json_print(value, &m->scratch);
+        print(what, &m->scratch);
     } while (m->scratch.failed);
 
     struct slice copy = arena_copy(m->arena, buf_slice(&m->scratch));
@@ -75,6 +81,29 @@ struct slice reply_print(struct reply_memory *m, struct json_value value)
         return SLICE_EMPTY;
     }
     return copy;
+}
+
+static void print_json(const void *value, struct buf *out)
+{
+    json_print(*(const struct json_value *)value, out);
+}
+
+struct slice reply_print(struct reply_memory *m, struct json_value value)
+{
+    return printed(m, print_json, &value);
+}
+
+int64_t reply_amount(struct json_value object, const char *key)
+{
+    int64_t whole;
+    double number;
+
+    if (json_get_int(object, key, &whole))
+        return whole >= 0 && whole <= REPLY_AMOUNT_MAX ? whole : -1;
+    if (!json_get_double(object, key, &number) || !(number >= 0 && number < REPLY_AMOUNT_MAX))
+        return -1;
+    whole = (int64_t)number;
+    return whole + ((double)whole < number);
 }
 
 struct slice reply_lower(struct reply_memory *m, struct slice word)
@@ -117,4 +146,128 @@ bool reply_error(struct json_value row, struct slice *reason)
         !reply_text(error, "code", reason) && !reply_text(row, "message", reason))
         *reason = SLICE_LIT("the vendor reports an error");
     return true;
+}
+
+/* --- addresses and numbers ------------------------------------------------------------------ */
+
+struct slice reply_email_status(struct reply_memory *m, struct slice word)
+{
+    static const char *const catch_all[] = {"catch-all",  "catchall",   "catch all",
+                                            "accept_all", "accept-all", "acceptall"};
+    struct slice text = reply_lower(m, word);
+
+    for (size_t i = 0; i < sizeof catch_all / sizeof catch_all[0]; i++)
+        if (slice_eq(text, slice_of(catch_all[i])))
+            return SLICE_LIT("catch_all");
+    return text;
+}
+
+/* E.164: a country code and a number, 15 digits at most; fewer than 7 are an extension. */
+#define PHONE_DIGITS_MIN 7
+#define PHONE_DIGITS_MAX 15
+
+struct slice reply_phone(struct reply_memory *m, struct slice text, bool international)
+{
+    char digits[PHONE_DIGITS_MAX + 1];
+    size_t count = 0, i = 0;
+    bool plus = international;
+
+    if (text.len > 0 && text.data[0] == '+') {
+        plus = true;
+        i = 1;
+    } else if (text.len > 2 && text.data[0] == '0' && text.data[1] == '0') {
+        plus = true;
+        i = 2;
+    }
+    for (; i < text.len; i++) {
+        char c = text.data[i];
+        if (c >= '0' && c <= '9') {
+            if (count == PHONE_DIGITS_MAX)
+                return text;
+            digits[count++] = c;
+        } else if (!strchr(" ()-./", c) || c == '\0') {
+            return text;
+        }
+    }
+    /* No country code begins with a zero: that is a number inside a country. */
+    if (!plus || count < PHONE_DIGITS_MIN || digits[0] == '0')
+        return text;
+    char *number = arena_alloc(m->arena, count + 1);
+    if (!number) {
+        m->failed = true;
+        return text;
+    }
+    number[0] = '+';
+    memcpy(number + 1, digits, count);
+    return (struct slice){number, count + 1};
+}
+
+static void add_contact(struct reply_contact *list, unsigned *count, struct slice value,
+                        struct slice status, struct slice type)
+{
+    if (value.len == 0)
+        return;
+    for (unsigned i = 0; i < *count; i++) {
+        if (!slice_eq_nocase(list[i].value, value))
+            continue;
+        if (list[i].status.len == 0)
+            list[i].status = status;
+        if (list[i].type.len == 0)
+            list[i].type = type;
+        return;
+    }
+    if (*count < REPLY_CONTACTS_MAX)
+        list[(*count)++] = (struct reply_contact){value, status, type};
+}
+
+void reply_add_email(struct reply_contacts *c, struct slice email, struct slice status,
+                     struct slice type)
+{
+    add_contact(c->email, &c->emails, email, status, type);
+}
+
+void reply_add_phone(struct reply_contacts *c, struct slice phone, struct slice type)
+{
+    add_contact(c->phone, &c->phones, phone, SLICE_EMPTY, type);
+}
+
+struct contact_list {
+    const struct reply_contact *item;
+    unsigned count;
+    const char *name; /* of an item's value */
+};
+
+static void print_contacts(const void *what, struct buf *out)
+{
+    const struct contact_list *l = what;
+
+    for (unsigned i = 0; i < l->count; i++) {
+        bool first = true;
+        buf_append_text(out, i == 0 ? "[{" : ",{");
+        json_write_member_string(out, &first, l->name, l->item[i].value);
+        if (l->item[i].status.len > 0)
+            json_write_member_string(out, &first, "status", l->item[i].status);
+        if (l->item[i].type.len > 0)
+            json_write_member_string(out, &first, "type", l->item[i].type);
+        buf_append_char(out, '}');
+    }
+    buf_append_char(out, ']');
+}
+
+void reply_put_contacts(struct reply_memory *m, const struct reply_contacts *c, struct answer *a)
+{
+    struct contact_list emails = {c->email, c->emails, "email"};
+    struct contact_list phones = {c->phone, c->phones, "number"};
+
+    if (c->emails > 0) {
+        a->value[FIELD_EMAIL] = c->email[0].value;
+        a->value[FIELD_EMAIL_STATUS] = c->email[0].status;
+        a->value[FIELD_EMAIL_TYPE] = c->email[0].type;
+        a->value[FIELD_EMAILS] = printed(m, print_contacts, &emails);
+    }
+    if (c->phones > 0) {
+        a->value[FIELD_PHONE] = c->phone[0].value;
+        a->value[FIELD_PHONE_TYPE] = c->phone[0].type;
+        a->value[FIELD_PHONES] = printed(m, print_contacts, &phones);
+    }
 }

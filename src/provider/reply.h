@@ -4,10 +4,12 @@
 #define TRANCHE_PROVIDER_REPLY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/slice.h"
+#include "record/answer.h"
 #include "wire/json.h"
 
 /* A vendor's sentence is kept as a reason up to here, so that an answer has a size. */
@@ -36,6 +38,12 @@ struct slice reply_scalar(struct reply_memory *m, struct json_value object, cons
 /* The value as JSON text in the arena; empty and m->failed without memory. */
 struct slice reply_print(struct reply_memory *m, struct json_value value);
 
+/* A count or an amount: a number, also one written as a text, rounded up where it has a fraction;
+ * -1 where it is neither, negative, or beyond REPLY_AMOUNT_MAX, so that sums are far from overflow.
+ */
+#define REPLY_AMOUNT_MAX 1000000000000000
+int64_t reply_amount(struct json_value object, const char *key);
+
 /* The word with ASCII letters in lower case, in the arena; empty and m->failed without memory. */
 struct slice reply_lower(struct reply_memory *m, struct slice word);
 
@@ -46,5 +54,35 @@ struct slice reply_cut(struct slice text);
  * code, or as true. *reason: its text, else the row's `message`, else a sentence of our own. False,
  * and *reason untouched, for an absent, null, false or empty one. */
 bool reply_error(struct json_value row, struct slice *reason);
+
+/* The state of an address as vendors say it, in lower case, with one spelling of the word that has
+ * several: "catch_all". */
+struct slice reply_email_status(struct reply_memory *m, struct slice word);
+
+/* "+14155551234" of "+1 (415) 555-1234" and of "0014155551234"; where the vendor leaves the plus
+ * sign out (international) also of "14155551234". Anything else stays as it stands. */
+struct slice reply_phone(struct reply_memory *m, struct slice text, bool international);
+
+/* The addresses and numbers of an answer, collected from wherever a vendor puts them, the best one
+ * first. */
+#define REPLY_CONTACTS_MAX 16
+struct reply_contact {
+    struct slice value;
+    struct slice status, type; /* empty: unknown */
+};
+struct reply_contacts {
+    struct reply_contact email[REPLY_CONTACTS_MAX], phone[REPLY_CONTACTS_MAX];
+    unsigned emails, phones;
+};
+/* An empty one is left out; one that is there already only fills in what is unknown; beyond
+ * REPLY_CONTACTS_MAX they are dropped. The texts must outlive the answer: the document's or the
+ * arena's. */
+void reply_add_email(struct reply_contacts *c, struct slice email, struct slice status,
+                     struct slice type);
+/* As reply_phone gave it. */
+void reply_add_phone(struct reply_contacts *c, struct slice phone, struct slice type);
+/* Puts them into the answer: EMAIL, EMAIL_STATUS, EMAIL_TYPE, PHONE and PHONE_TYPE of the first,
+ * all in EMAILS ([{"email","status","type"}]) and PHONES ([{"number","type"}]). */
+void reply_put_contacts(struct reply_memory *m, const struct reply_contacts *c, struct answer *a);
 
 #endif

@@ -18,7 +18,7 @@ static const enum field_kind kinds[FIELD_COUNT] = {
 #undef X
 };
 
-static_assert(FIELD_COUNT <= 32, "a set of fields is 32 bits");
+static_assert(FIELD_COUNT <= 64, "a set of fields is 64 bits");
 
 const char *field_name(enum field f)
 {

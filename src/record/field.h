@@ -35,8 +35,32 @@ enum field_kind {
     X(EMAIL_FREE, "email_free", FIELD_SCALAR)                                                      \
     X(EMAIL_DISPOSABLE, "email_disposable", FIELD_SCALAR)                                          \
     X(EMAIL_CATCH_ALL, "email_catch_all", FIELD_SCALAR)                                            \
-    X(RAW, "raw", FIELD_JSON) /* the vendor's own item; kept only under --raw, shown beside data   \
-                               */
+    X(RAW, "raw", FIELD_JSON)               /* the vendor's own item, shown beside data */         \
+    X(EMAIL_TYPE, "email_type", FIELD_TEXT) /* work, personal */                                   \
+    X(PHONE_TYPE, "phone_type", FIELD_TEXT) /* mobile, direct, office, ... */                      \
+    X(HEADLINE, "headline", FIELD_TEXT)                                                            \
+    X(LOCATION, "location", FIELD_TEXT)                                                            \
+    X(INDUSTRY, "industry", FIELD_TEXT)                                                            \
+    X(EMPLOYEE_COUNT, "employee_count", FIELD_SCALAR)                                              \
+    X(EMPLOYEE_RANGE, "employee_range", FIELD_TEXT) /* "11-50" */                                  \
+    X(REVENUE_BAND, "revenue_band", FIELD_TEXT)                                                    \
+    X(FOUNDED_YEAR, "founded_year", FIELD_SCALAR)                                                  \
+    X(HQ_COUNTRY, "hq_country", FIELD_TEXT)                                                        \
+    X(HQ_CITY, "hq_city", FIELD_TEXT)                                                              \
+    X(TECH_STACK, "tech_stack", FIELD_JSON)                                                        \
+    X(FUNDING_STAGE, "funding_stage", FIELD_TEXT)                                                  \
+    X(LAST_FUNDING_DATE, "last_funding_date", FIELD_TEXT)                                          \
+    X(TOTAL_RAISED_USD, "total_raised_usd", FIELD_SCALAR)                                          \
+    X(COMPANY_LINKEDIN_URL, "company_linkedin_url", FIELD_TEXT)                                    \
+    X(POSITIONS, "positions", FIELD_JSON)                                                          \
+    X(SCHOOLS, "schools", FIELD_JSON)                                                              \
+    X(ACCOUNT_FIELDS, "account_fields", FIELD_JSON) /* of a company, without a name of ours */     \
+    X(CHANNELS, "channels", FIELD_JSON)             /* per channel: source, confidence, when */    \
+    X(VENDOR_ID, "vendor_id", FIELD_TEXT)           /* the vendor's id of the person or company */ \
+    X(SANDBOX, "sandbox", FIELD_SCALAR) /* true: the vendor says that this is mock data */         \
+    X(MISMATCH, "mismatch",                                                                        \
+      FIELD_JSON) /* names of fields in which the answer is about somebody  \
+                                             a little different */
 
 enum field {
 #define X(id, name, kind) FIELD_##id,
@@ -46,7 +70,8 @@ enum field {
 };
 
 /* A set of fields: bit n is field n. */
-#define FIELD_BIT(id) ((uint32_t)1 << (FIELD_##id))
+typedef uint64_t field_set;
+#define FIELD_BIT(id) ((field_set)1 << (FIELD_##id))
 
 const char *field_name(enum field f);
 enum field_kind field_kind(enum field f);

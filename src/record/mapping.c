@@ -167,7 +167,7 @@ static int take_map(struct mapping *m, const char *map, struct header *h, struct
     if (i == LIST_FIELDS)
         return no_such_field(name, e);
     enum field f = list_fields[i];
-    if (m->chosen & (uint32_t)1 << f)
+    if (m->chosen & (field_set)1 << f)
         return error_set(e, ERR_USAGE, "--map %s is given twice", field_name(f));
     int column = find_column(f, slice_of(equals + 1), h, e);
     if (column < 0)
@@ -176,7 +176,7 @@ static int take_map(struct mapping *m, const char *map, struct header *h, struct
         return error_set(e, ERR_USAGE, "--map %s: column %d serves another field already",
                          field_name(f), column + 1);
     m->column[f] = (int16_t)column;
-    m->chosen |= (uint32_t)1 << f;
+    m->chosen |= (field_set)1 << f;
     h->taken[column] = true;
     return 0;
 }
@@ -312,12 +312,12 @@ int mapping_parse(struct mapping *m, struct slice json, struct error *e)
     return code;
 }
 
-bool mapping_can_give(const struct mapping *m, uint32_t set)
+bool mapping_can_give(const struct mapping *m, field_set set)
 {
-    uint32_t has = 0;
+    field_set has = 0;
     for (int f = 0; f < FIELD_COUNT; f++)
         if (m->column[f] >= 0)
-            has |= (uint32_t)1 << f;
+            has |= (field_set)1 << f;
     if (has & FIELD_BIT(FULL_NAME))
         has |= FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME);
     if ((has & FIELD_BIT(FIRST_NAME)) && (has & FIELD_BIT(LAST_NAME)))

@@ -13,7 +13,7 @@
 
 struct mapping {
     int16_t column[FIELD_COUNT]; /* its column, from 0; -1: none */
-    uint32_t chosen;             /* fields set by --map */
+    field_set chosen;            /* fields set by --map */
 };
 
 /* columns: the header. maps: `FIELD=COLUMN` texts; COLUMN is a header name (exact, else without
@@ -26,7 +26,7 @@ int mapping_make(struct mapping *m, const struct slice *columns, unsigned count,
 
 /* Whether records of this mapping can have all fields of the set, counting what normalisation
  * derives: names from a full name and back, the domain from an email address. */
-bool mapping_can_give(const struct mapping *m, uint32_t set);
+bool mapping_can_give(const struct mapping *m, field_set set);
 
 /* For people: "first_name <- First Name, domain <- Website". */
 void mapping_print(const struct mapping *m, const struct slice *columns, struct buf *out);

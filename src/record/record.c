@@ -152,9 +152,9 @@ void record_from_cells(struct record *r, const struct mapping *m, const struct s
     derive_domain(r);
 }
 
-static uint32_t next_field(uint32_t *fields)
+static uint32_t next_field(field_set *fields)
 {
-    uint32_t f = (uint32_t)__builtin_ctz(*fields);
+    uint32_t f = (uint32_t)__builtin_ctzll(*fields);
     *fields &= *fields - 1;
     return f;
 }
@@ -191,14 +191,14 @@ static void say_value(struct sentence *s, struct slice value)
 }
 
 /* "no first_name, domain; email is not an email address: "jane@"" */
-static void say_wrong(struct sentence *s, const struct record *r, uint32_t fields)
+static void say_wrong(struct sentence *s, const struct record *r, field_set fields)
 {
-    for (uint32_t left = fields; left;) {
+    for (field_set left = fields; left;) {
         uint32_t f = next_field(&left);
         if (!given(r, f))
             say(s, "%s%s", s->len == 0 ? "no " : ", ", field_name(f));
     }
-    for (uint32_t left = fields; left;) {
+    for (field_set left = fields; left;) {
         uint32_t f = next_field(&left);
         if (!r->problem[f])
             continue;
@@ -208,16 +208,16 @@ static void say_wrong(struct sentence *s, const struct record *r, uint32_t field
     }
 }
 
-uint32_t record_choose(const struct record *r, const uint32_t *sets, unsigned count,
-                       struct arena *a, const char **reason)
+field_set record_choose(const struct record *r, const field_set *sets, unsigned count,
+                        struct arena *a, const char **reason)
 {
     /* Of the sets that will not do, the one that lacks least is the one to talk about; and a value
      * that is wrong is closer than one that is not there. */
-    uint32_t nearest = 0;
+    field_set nearest = 0;
     unsigned least = UINT32_MAX;
     for (unsigned i = 0; i < count; i++) {
         unsigned lacks = 0;
-        for (uint32_t left = sets[i]; left;) {
+        for (field_set left = sets[i]; left;) {
             uint32_t f = next_field(&left);
             lacks += usable(r, f) ? 0 : r->problem[f] ? 64 : 65;
         }
@@ -277,12 +277,14 @@ static void append_folded(struct buf *out, struct slice value)
     out->len += n > 0 && p[n - 1] == ' ' ? n - 1 : n;
 }
 
-struct identity record_identity(const struct record *r, uint32_t fields, struct buf *scratch)
+struct identity record_identity(const struct record *r, field_set fields, struct buf *scratch)
 {
     struct identity id = {{0}};
     assert(fields);
     buf_reset(scratch);
-    for (uint32_t left = fields; left;) {
+    /* The same text is another question in another field. */
+    buf_append(scratch, (struct slice){(const char *)&fields, sizeof fields});
+    for (field_set left = fields; left;) {
         append_folded(scratch, r->value[next_field(&left)]);
         if (left)
             buf_append_char(scratch, SEPARATOR);

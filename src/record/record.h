@@ -43,8 +43,8 @@ void record_from_cells(struct record *r, const struct mapping *m, const struct s
  * the set, or 0 with *reason saying what is missing or wrong ('no domain', 'no last_name; email is
  * not an email address: "jane@"'), in the arena. Of several sets it is about the one that lacks
  * least. */
-uint32_t record_choose(const struct record *r, const uint32_t *sets, unsigned count,
-                       struct arena *a, const char **reason);
+field_set record_choose(const struct record *r, const field_set *sets, unsigned count,
+                        struct arena *a, const char **reason);
 
 /* Identities are equal when vendors would treat the questions as the same: fields compared trimmed,
  * in lower case. All zero never occurs for a real identity. */
@@ -52,11 +52,11 @@ struct identity {
     uint8_t hash[16];
 };
 
-/* Of the named fields (in the order of enum field), of which there is one at least: XXH3-128 of
- * their texts with a byte 0x1f between, empty ones included. The values need not be normalised as
+/* Of the named fields (in the order of enum field), of which there is one at least: XXH3-128 of the
+ * set and of their texts with a byte 0x1f between, empty ones included. The values need not be normalised as
  * to case and white space, so an echo of a vendor will do, save that LinkedIn addresses and domains
  * must be in their canonical form (normalise.h). scratch is reset and used; all zero when it could
  * not grow. */
-struct identity record_identity(const struct record *r, uint32_t fields, struct buf *scratch);
+struct identity record_identity(const struct record *r, field_set fields, struct buf *scratch);
 
 #endif

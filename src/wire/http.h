@@ -13,7 +13,7 @@ enum http_method { HTTP_GET, HTTP_POST };
 /* What a provider asks for: a path below its base address. */
 struct http_request {
     enum http_method method;
-    char path[512]; /* "/api/v3/email-finder/batch?page=1", already percent-encoded */
+    char path[2048]; /* "/api/v3/email-finder/batch?page=1", already percent-encoded */
     bool has_body;  /* the body itself travels apart: in memory or as a file */
     uint64_t body_len;
 };
