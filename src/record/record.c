@@ -283,7 +283,7 @@ struct identity record_identity(const struct record *r, field_set fields, struct
     assert(fields);
     buf_reset(scratch);
     /* The same text is another question in another field. */
-    buf_append(scratch, (struct slice){(const char *)&fields, sizeof fields});
+    buf_append(scratch, &fields, sizeof fields);
     for (field_set left = fields; left;) {
         append_folded(scratch, r->value[next_field(&left)]);
         if (left)
