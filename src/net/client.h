@@ -29,7 +29,9 @@ struct client_call {
     struct http_request request;
     const char *base_url;   /* "https://dev.enrich.so" */
     const char *key_header; /* "x-api-key", or NULL */
-    const char *key;        /* its value; never logged */
+    const char *key_prefix; /* before the key in its header ("Bearer "), or NULL */
+    const char *key;        /* never logged */
+    const char *headers;    /* further ones: "Name: value\nName: value", or NULL */
     struct slice body;      /* when has_body and body_fd < 0 */
     int body_fd;            /* else read from this file, from offset 0, with pread */
     bool paid;

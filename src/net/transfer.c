@@ -322,6 +322,34 @@ static bool name_valid(const char *name)
     return *name && strspn(name, token) == strlen(name);
 }
 
+/* "Name: value\nName: value": each line checked, copied, and linked behind *link. */
+static int more_headers(struct client_transfer *t, struct curl_slist ***link, struct error *e)
+{
+    struct curl_slist *header = &t->headers[3], *end = t->headers + 3 + TRANSFER_HEADERS_MAX;
+    size_t len = strlen(t->call->headers);
+    if (len >= sizeof(t->lines))
+        return error_set(e, ERR_INTERNAL, "the request's headers are too long");
+    memcpy(t->lines, t->call->headers, len + 1);
+    for (char *line = t->lines, *next; *line != '\0'; line = next) {
+        next = line + strcspn(line, "\n");
+        if (*next == '\n')
+            *next++ = '\0';
+        char *colon = strstr(line, ": ");
+        if (header == end || colon == NULL || !http_header_valid(slice_of(colon + 2)))
+            return error_set(e, ERR_INTERNAL, "a header of the request cannot be sent");
+        *colon = '\0';
+        bool named = name_valid(line);
+        *colon = ':';
+        if (!named)
+            return error_set(e, ERR_INTERNAL, "a header of the request has no proper name");
+        header->data = line;
+        **link = header;
+        *link = &header->next;
+        header++;
+    }
+    return 0;
+}
+
 static int headers_set(struct client_transfer *t, struct error *e)
 {
     static char accept[] = "Accept: application/json", type[] = "Content-Type: application/json";
@@ -341,14 +369,17 @@ static int headers_set(struct client_transfer *t, struct error *e)
                              "the key for the header '%s' has characters that no "
                              "header may have, or is empty",
                              name_valid(call->key_header) ? call->key_header : "?");
-        if (strlen(call->key_header) + 2 + key.len >= sizeof(t->key_line))
+        const char *prefix = call->key_prefix != NULL ? call->key_prefix : "";
+        if (strlen(call->key_header) + 2 + strlen(prefix) + key.len >= sizeof(t->key_line))
             return error_set(e, ERR_CONFIG, "the key for the header '%s' is too long",
                              call->key_header);
-        snprintf(t->key_line, sizeof(t->key_line), "%s: %s", call->key_header, call->key);
+        snprintf(t->key_line, sizeof(t->key_line), "%s: %s%s", call->key_header, prefix, call->key);
         t->headers[2].data = t->key_line;
         *link = &t->headers[2];
         link = &t->headers[2].next;
     }
+    if (call->headers && more_headers(t, &link, e) != 0)
+        return e->code;
     *link = NULL;
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, &t->headers[0]);
     return 0;
@@ -360,12 +391,15 @@ static int method_set(struct client_transfer *t, struct error *e)
     t->body_len = !r->has_body ? 0 : t->call->body_fd < 0 ? t->call->body.len : r->body_len;
     switch (r->method) {
     case HTTP_GET:
+    case HTTP_DELETE:
         if (r->has_body)
-            return error_set(e, ERR_INTERNAL, "a GET request has no body");
+            return error_set(e, ERR_INTERNAL, "only a POST has a body");
         curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+        curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, r->method == HTTP_GET ? NULL : "DELETE");
         break;
     case HTTP_POST:
         curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, NULL);
         curl_easy_setopt(t->easy, CURLOPT_UPLOAD_BUFFERSIZE,
                          t->body_len > UPLOAD_SMALL ? UPLOAD_LARGE : UPLOAD_SMALL);
         curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_len);

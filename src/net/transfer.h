@@ -11,8 +11,11 @@
 #include "net/client.h"
 #include "net/watch.h"
 
-#define TRANSFER_URL_MAX 2048
+#define TRANSFER_URL_MAX 4096
 #define TRANSFER_KEY_MAX 4096 /* of the key's whole header line */
+/* Headers beside the usual ones, and the bytes of all their lines. */
+#define TRANSFER_HEADERS_MAX 4
+#define TRANSFER_LINES_MAX   1024
 
 struct client_transfer {
     CURL *easy;
@@ -21,7 +24,8 @@ struct client_transfer {
     struct client_call *call;             /* NULL while spare */
     struct client_transfer *next, **link; /* among those in flight, or the spare ones */
     /* The request. */
-    struct curl_slist headers[3];
+    struct curl_slist headers[3 + TRANSFER_HEADERS_MAX];
+    char lines[TRANSFER_LINES_MAX]; /* of the further headers */
     char key_line[TRANSFER_KEY_MAX];
     uint64_t body_len;
     uint64_t handed; /* body bytes given to libcurl: never given again */

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-enum http_method { HTTP_GET, HTTP_POST };
+enum http_method { HTTP_GET, HTTP_POST, HTTP_DELETE };
 
 /* What a provider asks for: a path below its base address. */
 struct http_request {
