@@ -31,6 +31,8 @@
 #define VALIDATION_PATH  "email-validation"
 #define VALIDATION_PRICE 1
 
+#define FINDER_QUESTION (FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME) | FIELD_BIT(DOMAIN))
+
 #define NAME_CHARACTERS_MAX 100
 #define DOMAIN_BYTES_MAX    253
 #define PAGE_ROWS           1000
@@ -40,16 +42,15 @@ extern const struct provider enrichso_provider;
 /* doc.enrich.so "Rate Limits": per organization, requests of every kind together, in bursts (a
  * second) and sustained (a rolling minute): 5+60, 25+300, 50+1000, 100+5000, 200+10000. Batch
  * submissions have limits of their own within that: free 1+2, growth 3+10, scale 5+20, pro 10+50,
- * none for enterprise, where 20+1000 are set aside here. The page writes their path as /api/bulk/
- * which no endpoint of version 3 has; they are assumed to apply. Reads get what submissions leave,
- * so that both together stay within the organization's limit. */
-#define TIER(name, submit_s, submit_min, all_s, all_min)                                           \
+ * none for enterprise, where 20+1000 are assumed. The page writes their path as /api/bulk/ which no
+ * endpoint of version 3 has; they are assumed to apply. */
+#define TIER(plan, submit_s, submit_min, all_s, all_min)                                           \
     {                                                                                              \
-        name,                                                                                      \
-        {                                                                                          \
-            {RATE_SUBMIT, submit_s, 1000}, {RATE_SUBMIT, submit_min, 60000},                       \
-                {RATE_READ, (all_s) - (submit_s), 1000},                                           \
-                {RATE_READ, (all_min) - (submit_min), 60000},                                      \
+        .name = (plan), .limits = {                                                                \
+            {RATE_BIT(RATE_SUBMIT), submit_s, 1000},                                               \
+            {RATE_BIT(RATE_SUBMIT), submit_min, 60000},                                            \
+            {RATE_ALL, all_s, 1000},                                                               \
+            {RATE_ALL, all_min, 60000},                                                            \
         }                                                                                          \
     }
 
@@ -82,9 +83,6 @@ static struct envelope unwrap(struct json_value root)
     return v;
 }
 
-/* Beyond this no count or amount is believed: sums of such stay far from overflowing. */
-#define AMOUNT_MAX 1000000000000000
-
 /* A count or an amount under the first of the names that any part of the reply has; -1 unknown. */
 static int64_t amount(const struct envelope *v, const char *const *names)
 {
@@ -93,7 +91,7 @@ static int64_t amount(const struct envelope *v, const char *const *names)
 
     for (; *names; names++)
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-            if (json_get_int(parts[i], *names, &value) && value >= 0 && value <= AMOUNT_MAX)
+            if ((value = reply_amount(parts[i], *names)) >= 0)
                 return value;
     return -1;
 }
@@ -132,24 +130,23 @@ static void page_build(struct http_request *r, const char *product, const char *
              (unsigned)page, PAGE_ROWS);
 }
 
-static void list_end(struct buf *out)
+static void list_end(struct body_writer *w)
 {
-    buf_append_text(out, "]}");
+    buf_append_text(w->out, "]}");
 }
 
 /* --- replies about a batch ------------------------------------------------------------------ */
 
-static bool balance_parse(struct json_value root, int64_t *credits)
+static bool balance_parse(struct json_value root, struct balance_reply *out)
 {
     struct envelope v = unwrap(root);
     double balance;
 
-    if (json_get_int(v.data, "balance", credits))
-        return true;
+    *out = (struct balance_reply){.used_today = -1, .limit_today = -1};
     /* The schema says "number": of a broken credit nothing can be bought. */
     if (!json_get_double(v.data, "balance", &balance) || !(balance > -1e15 && balance < 1e15))
         return false;
-    *credits = (int64_t)balance;
+    out->credits = balance > 0 ? (int64_t)balance : 0;
     return true;
 }
 
@@ -175,10 +172,12 @@ static bool batch_id(struct json_value data, char *id, size_t size)
     return false;
 }
 
-static int submit_parse(struct json_value root, struct submit_reply *out, struct error *e)
+static int submit_parse(const struct operation *op, struct json_value root,
+                        struct submit_reply *out, struct error *e)
 {
     struct envelope v = unwrap(root);
 
+    (void)op;
     *out = (struct submit_reply){.items = AMOUNT(&v, "itemCount", "totalItems", "totalEmails"),
                                  .reserved = AMOUNT(&v, "creditsReserved", "estimatedCredits"),
                                  .price = AMOUNT(&v, "creditsPerItem"),
@@ -188,11 +187,13 @@ static int submit_parse(struct json_value root, struct submit_reply *out, struct
     return 0;
 }
 
-static int poll_parse(struct json_value root, struct poll_reply *out, struct error *e)
+static int poll_parse(const struct operation *op, struct json_value root, struct poll_reply *out,
+                      struct error *e)
 {
     struct envelope v = unwrap(root);
     struct slice status;
 
+    (void)op;
     if (!reply_text(v.data, "status", &status))
         return error_set(e, ERR_DATA, "the reply gives no status of the batch");
     /* `progress` is for people: it is fractional, and 100 is not yet completed. */
@@ -231,11 +232,11 @@ static int64_t bad_item(const struct problem *problem)
     return -1;
 }
 
-static enum reply_class classify(const struct http_reply *reply, bool paid, bool whole,
-                                 const struct problem *problem)
+static enum reply_class classify(const struct http_reply *reply, bool paid,
+                                 const struct json_value *root, const struct problem *problem)
 {
     (void)problem; /* the status says it all; the problem is for people */
-    return provider_classify(reply, paid, whole);
+    return provider_classify(reply, paid, root != NULL);
 }
 
 /* --- rows of a result page ------------------------------------------------------------------ */
@@ -245,19 +246,6 @@ static struct slice catch_all_of(struct json_value row)
     struct slice flag = reply_flag(row, "isCatchAll");
 
     return flag.len > 0 ? flag : reply_flag(row, "catchAll");
-}
-
-/* The vendor's word in lower case, and one spelling of the one that has several. */
-static struct slice status_word(struct reply_memory *m, struct slice word)
-{
-    static const char *const catch_all[] = {"catch-all",  "catchall",   "catch all",
-                                            "accept_all", "accept-all", "acceptall"};
-    struct slice text = reply_lower(m, word);
-
-    for (size_t i = 0; i < sizeof catch_all / sizeof catch_all[0]; i++)
-        if (slice_eq(text, slice_of(catch_all[i])))
-            return SLICE_LIT("catch_all");
-    return text;
 }
 
 static void answer_end(struct answer *a, enum outcome outcome, struct slice reason)
@@ -278,6 +266,11 @@ static void finder_row(struct reply_memory *m, struct json_value row, struct pag
     reply_text(row, "firstName", &item->echo.value[FIELD_FIRST_NAME]);
     reply_text(row, "lastName", &item->echo.value[FIELD_LAST_NAME]);
     reply_text(row, "domain", &item->echo.value[FIELD_DOMAIN]);
+    item->echoed = item->echo.value[FIELD_FIRST_NAME].len > 0 &&
+                           item->echo.value[FIELD_LAST_NAME].len > 0 &&
+                           item->echo.value[FIELD_DOMAIN].len > 0
+                       ? FINDER_QUESTION
+                       : 0;
     bool said = json_get_bool(row, "found", &found);
 
     if (has_email && found) {
@@ -314,14 +307,15 @@ static void validation_row(struct reply_memory *m, struct json_value row, struct
     struct slice word;
     struct slice reason = SLICE_EMPTY;
 
-    reply_text(row, "email", &item->echo.value[FIELD_EMAIL]);
+    if (reply_text(row, "email", &item->echo.value[FIELD_EMAIL]))
+        item->echoed = FIELD_BIT(EMAIL);
     if (!verdict_of(row, &word)) {
         if (!reply_error(row, &reason))
             reason = SLICE_LIT("the reply gives no status");
         answer_end(a, OUTCOME_FAILED, reason);
         return;
     }
-    struct slice status = status_word(m, word);
+    struct slice status = reply_email_status(m, word);
     if (slice_eq(status, SLICE_LIT("error")) || slice_eq(status, SLICE_LIT("failed"))) {
         if (!reply_error(row, &reason) && !reply_text(row, "message", &reason))
             reason = SLICE_LIT("the vendor could not validate it");
@@ -395,8 +389,9 @@ static int page_parse(struct json_value root, row_fn *read_row, bool raw, struct
 
 /* --- email-finder --------------------------------------------------------------------------- */
 
-static const char *finder_check(const struct record *r)
+static const char *finder_check(const struct operation *op, struct record *r)
 {
+    (void)op;
     if (utf8_count(r->value[FIELD_FIRST_NAME]) > NAME_CHARACTERS_MAX)
         return "first_name is longer than 100 characters";
     if (utf8_count(r->value[FIELD_LAST_NAME]) > NAME_CHARACTERS_MAX)
@@ -406,91 +401,100 @@ static const char *finder_check(const struct record *r)
     return NULL;
 }
 
-static void finder_submit(struct http_request *r)
+static void finder_submit(const struct operation *op, struct http_request *r)
 {
+    (void)op;
     submit_build(r, FINDER_PATH);
 }
 
-static void finder_begin(struct buf *out)
+static void finder_begin(struct body_writer *w)
 {
-    buf_append_text(out, "{\"leads\":[");
+    buf_append_text(w->out, "{\"leads\":[");
 }
 
-static void finder_item(struct buf *out, const struct record *r, bool first)
+static bool finder_item(struct body_writer *w, const struct record *r, field_set set)
 {
+    struct buf *out = w->out;
     bool first_member = true;
 
-    buf_append_text(out, first ? "{" : ",{");
+    (void)set;
+
+    buf_append_text(out, w->items == 0 ? "{" : ",{");
     json_write_member_string(out, &first_member, "firstName", r->value[FIELD_FIRST_NAME]);
     json_write_member_string(out, &first_member, "lastName", r->value[FIELD_LAST_NAME]);
     json_write_member_string(out, &first_member, "domain", r->value[FIELD_DOMAIN]);
     buf_append_char(out, '}');
+    return true;
 }
 
-static void finder_poll(struct http_request *r, const char *id)
+static void finder_poll(const struct operation *op, struct http_request *r, const char *id)
 {
+    (void)op;
     poll_build(r, FINDER_PATH, id);
 }
 
-static void finder_page(struct http_request *r, const char *id, uint32_t page)
+static void finder_page(const struct operation *op, struct http_request *r, const char *id,
+                        uint32_t page)
 {
+    (void)op;
     page_build(r, FINDER_PATH, id, page);
 }
 
-static int finder_parse(struct json_value root, bool raw, struct arena *a, page_item_fn *fn,
-                        void *arg, struct page_reply *out, struct error *e)
+static int finder_parse(const struct operation *op, struct json_value root, bool raw,
+                        struct arena *a, page_item_fn *fn, void *arg, struct page_reply *out,
+                        struct error *e)
 {
+    (void)op;
     return page_parse(root, finder_row, raw, a, fn, arg, out, e);
 }
 
 /* --- email-validation ----------------------------------------------------------------------- */
 
-static const char *validation_check(const struct record *r)
+static void validation_submit(const struct operation *op, struct http_request *r)
 {
-    /* The form of an address, its 254 bytes too, is the record's to check. */
-    (void)r;
-    return NULL;
-}
-
-static void validation_submit(struct http_request *r)
-{
+    (void)op;
     submit_build(r, VALIDATION_PATH);
 }
 
-static void validation_begin(struct buf *out)
+static void validation_begin(struct body_writer *w)
 {
-    buf_append_text(out, "{\"emails\":[");
+    buf_append_text(w->out, "{\"emails\":[");
 }
 
-static void validation_item(struct buf *out, const struct record *r, bool first)
+static bool validation_item(struct body_writer *w, const struct record *r, field_set set)
 {
-    if (!first)
-        buf_append_char(out, ',');
-    json_write_string(out, r->value[FIELD_EMAIL]);
+    (void)set;
+    if (w->items > 0)
+        buf_append_char(w->out, ',');
+    json_write_string(w->out, r->value[FIELD_EMAIL]);
+    return true;
 }
 
-static void validation_poll(struct http_request *r, const char *id)
+static void validation_poll(const struct operation *op, struct http_request *r, const char *id)
 {
+    (void)op;
     poll_build(r, VALIDATION_PATH, id);
 }
 
-static void validation_page(struct http_request *r, const char *id, uint32_t page)
+static void validation_page(const struct operation *op, struct http_request *r, const char *id,
+                            uint32_t page)
 {
+    (void)op;
     page_build(r, VALIDATION_PATH, id, page);
 }
 
-static int validation_parse(struct json_value root, bool raw, struct arena *a, page_item_fn *fn,
-                            void *arg, struct page_reply *out, struct error *e)
+static int validation_parse(const struct operation *op, struct json_value root, bool raw,
+                            struct arena *a, page_item_fn *fn, void *arg, struct page_reply *out,
+                            struct error *e)
 {
+    (void)op;
     return page_parse(root, validation_row, raw, a, fn, arg, out, e);
 }
 
 /* --- descriptors ---------------------------------------------------------------------------- */
 
-#define FINDER_QUESTION (FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME) | FIELD_BIT(DOMAIN))
-
-static const uint32_t finder_accepts[] = {FINDER_QUESTION, 0};
-static const uint32_t validation_accepts[] = {FIELD_BIT(EMAIL), 0};
+static const field_set finder_accepts[] = {FINDER_QUESTION, 0};
+static const field_set validation_accepts[] = {FIELD_BIT(EMAIL), 0};
 
 static const struct operation operations[] = {
     {
@@ -500,7 +504,6 @@ static const struct operation operations[] = {
         .items_max = 500000,
         .price = FINDER_PRICE,
         .accepts = finder_accepts,
-        .echoes = FINDER_QUESTION,
         .gives = FIELD_BIT(EMAIL) | FIELD_BIT(CONFIDENCE) | FIELD_BIT(EMAIL_CATCH_ALL) |
                  FIELD_BIT(COMPANY_DOMAIN) | FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME),
         .page_rows = PAGE_ROWS,
@@ -529,7 +532,6 @@ static const struct operation operations[] = {
         .items_max = 500000,
         .price = VALIDATION_PRICE,
         .accepts = validation_accepts,
-        .echoes = FIELD_BIT(EMAIL),
         .gives = FIELD_BIT(EMAIL) | FIELD_BIT(EMAIL_STATUS) | FIELD_BIT(EMAIL_SUB_STATUS) |
                  FIELD_BIT(EMAIL_FREE) | FIELD_BIT(EMAIL_DISPOSABLE) | FIELD_BIT(EMAIL_CATCH_ALL) |
                  FIELD_BIT(CONFIDENCE),
@@ -539,7 +541,6 @@ static const struct operation operations[] = {
         .poll_first_ms = 500,
         .poll_max_ms = 10000,
         .doubt_ms = 0, /* without a webhook nothing reaches a run by itself */
-        .check = validation_check,
         .build_submit = validation_submit,
         .body_begin = validation_begin,
         .body_item = validation_item,
@@ -562,6 +563,7 @@ const struct provider enrichso_provider = {
     .base_url = "https://dev.enrich.so",
     .key_env = "ENRICHSO_API_KEY",
     .key_header = "x-api-key",
+    .key_prefix = "",
     .tiers = tiers,
     .operations = operations,
     .live_max = 4,
