@@ -63,6 +63,7 @@ enum poll_phase { POLL_PENDING, POLL_COMPLETED, POLL_FAILED };
 
 struct poll_reply {
     enum poll_phase phase;
+    bool queued;       /* pending, and nobody works on it yet */
     int64_t total;     /* items; -1 unknown */
     int64_t processed; /* -1 unknown */
 };
@@ -187,6 +188,9 @@ struct operation {
     int64_t doubt_ms;    /* how long evidence about a lost submission can still come */
     unsigned live_max;   /* submissions in flight unless --concurrency says otherwise; 0: the
                             provider's */
+
+    struct rate_limit limits[RATE_LIMITS_MAX]; /* of this operation beside the tier's; ends at the
+                                                  first count of 0 */
 
     /* The options; NULL: none. `set` holds the values of this run: those that were given, else the
      * presets, in the order of `options`. */

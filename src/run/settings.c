@@ -53,6 +53,17 @@ static const struct setting {
 
 #define TABLE_LEN (sizeof table / sizeof table[0])
 
+/* The settings that may be given again and again; all are FROZEN, and their order means nothing. */
+static const struct several {
+    const char *name, *option;
+    size_t texts, count;
+} lists[] = {
+    {"maps", "--map", offsetof(struct settings, maps), offsetof(struct settings, map_count)},
+    {"sets", "--set", offsetof(struct settings, sets), offsetof(struct settings, set_count)},
+};
+
+#define LISTS_LEN (sizeof lists / sizeof lists[0])
+
 static const char **text_at(const struct settings *s, const struct setting *t)
 {
     return (const char **)((char *)(uintptr_t)s + t->at);
@@ -61,6 +72,16 @@ static const char **text_at(const struct settings *s, const struct setting *t)
 static int64_t *number_at(const struct settings *s, const struct setting *t)
 {
     return (int64_t *)((char *)(uintptr_t)s + t->at);
+}
+
+static const char **texts_at(const struct settings *s, const struct several *l)
+{
+    return (const char **)((char *)(uintptr_t)s + l->texts);
+}
+
+static unsigned *count_at(const struct settings *s, const struct several *l)
+{
+    return (unsigned *)((char *)(uintptr_t)s + l->count);
 }
 
 void settings_init(struct settings *s)
@@ -103,11 +124,13 @@ void settings_json(const struct settings *s, struct buf *out)
             write_text(out, *text_at(s, t));
         }
     }
-    if (s->map_count > 0) {
-        json_write_key(out, &first, "maps");
-        for (unsigned i = 0; i < s->map_count; i++) {
+    for (const struct several *l = lists; l < lists + LISTS_LEN; l++) {
+        if (*count_at(s, l) == 0)
+            continue;
+        json_write_key(out, &first, l->name);
+        for (unsigned i = 0; i < *count_at(s, l); i++) {
             buf_append_char(out, i == 0 ? '[' : ',');
-            write_text(out, s->maps[i]);
+            write_text(out, texts_at(s, l)[i]);
         }
         buf_append_char(out, ']');
     }
@@ -149,17 +172,18 @@ static const struct setting *find(struct slice name)
 }
 
 /* False for a value of the wrong kind. */
-static bool read_maps(struct settings *s, struct json_value v)
+static bool read_list(struct settings *s, const struct several *l, struct json_value v)
 {
+    unsigned *count = count_at(s, l);
     struct json_walk w;
 
     if (json_type(v) != JSON_ARRAY)
         return false;
     for (bool more = json_walk_begin(&w, v); more; more = json_walk_next(&w)) {
-        char *text = s->map_count < SETTINGS_MAPS_MAX ? read_text(w.value) : NULL;
+        char *text = *count < SETTINGS_MAPS_MAX ? read_text(w.value) : NULL;
         if (!text)
             return false;
-        s->maps[s->map_count++] = text;
+        texts_at(s, l)[(*count)++] = text;
     }
     return true;
 }
@@ -175,14 +199,17 @@ static bool read_setting(struct settings *s, const struct setting *t, struct jso
 
 static int read_member(struct settings *s, struct slice name, struct json_value v, struct error *e)
 {
-    bool maps = slice_eq(name, SLICE_LIT("maps"));
     const struct setting *t = find(name);
+    const struct several *list = NULL;
 
-    if (!t && !maps)
+    for (const struct several *l = lists; l < lists + LISTS_LEN; l++)
+        if (slice_eq(name, slice_of(l->name)))
+            list = l;
+    if (!t && !list)
         return error_set(e, ERR_DATA,
                          "the run's settings hold '%.*s', which this version does not know",
                          SLICE_ARG(name));
-    if (maps ? read_maps(s, v) : read_setting(s, t, v))
+    if (list ? read_list(s, list, v) : read_setting(s, t, v))
         return 0;
     return error_set(e, ERR_DATA, "the run's setting '%.*s' cannot be read", SLICE_ARG(name));
 }
@@ -217,8 +244,9 @@ void settings_free(struct settings *s)
     for (const struct setting *t = table; t < table + TABLE_LEN; t++)
         if (!t->number)
             free((void *)(uintptr_t)*text_at(s, t));
-    for (unsigned i = 0; i < s->map_count; i++)
-        free((void *)(uintptr_t)s->maps[i]);
+    for (const struct several *l = lists; l < lists + LISTS_LEN; l++)
+        for (unsigned i = 0; i < *count_at(s, l); i++)
+            free((void *)(uintptr_t)texts_at(s, l)[i]);
     settings_init(s);
 }
 
@@ -303,50 +331,47 @@ static int differs(const struct setting *t, const struct settings *given,
                      shown(t, name), now_text, then_text);
 }
 
-static bool has_map(const struct settings *s, const char *map)
+static bool has(const struct settings *s, const struct several *l, const char *text)
 {
-    for (unsigned i = 0; i < s->map_count; i++)
-        if (strcmp(s->maps[i], map) == 0)
+    for (unsigned i = 0; i < *count_at(s, l); i++)
+        if (strcmp(texts_at(s, l)[i], text) == 0)
             return true;
     return false;
 }
 
-/* Their order means nothing. */
-static bool same_maps(const struct settings *a, const struct settings *b)
+static bool all_in(const struct settings *a, const struct settings *b, const struct several *l)
 {
-    for (unsigned i = 0; i < a->map_count; i++)
-        if (!has_map(b, a->maps[i]))
-            return false;
-    for (unsigned i = 0; i < b->map_count; i++)
-        if (!has_map(a, b->maps[i]))
+    for (unsigned i = 0; i < *count_at(a, l); i++)
+        if (!has(b, l, texts_at(a, l)[i]))
             return false;
     return true;
 }
 
-static void append_maps(struct buf *b, const struct settings *s)
+static void append_list(struct buf *b, const struct settings *s, const struct several *l)
 {
-    for (unsigned i = 0; i < s->map_count; i++)
-        buf_append_format(b, "%s%s", i > 0 ? ", " : "", s->maps[i]);
+    for (unsigned i = 0; i < *count_at(s, l); i++)
+        buf_append_format(b, "%s%s", i > 0 ? ", " : "", texts_at(s, l)[i]);
 }
 
-static int merge_maps(struct settings *given, const struct settings *stored, struct error *e)
+static int merge_list(struct settings *given, const struct settings *stored,
+                      const struct several *l, struct error *e)
 {
     struct buf now, then;
 
-    if (given->map_count == 0) {
-        memcpy(given->maps, stored->maps, sizeof given->maps);
-        given->map_count = stored->map_count;
+    if (*count_at(given, l) == 0) {
+        memcpy(texts_at(given, l), texts_at(stored, l), SETTINGS_MAPS_MAX * sizeof(char *));
+        *count_at(given, l) = *count_at(stored, l);
         return 0;
     }
-    if (same_maps(given, stored))
+    if (all_in(given, stored, l) && all_in(stored, given, l))
         return 0;
     buf_init(&now, sizeof e->message);
     buf_init(&then, sizeof e->message);
-    append_maps(&now, given);
-    append_maps(&then, stored);
-    error_set(e, ERR_USAGE, "--map is '%s' here, but the run was started with%s%s%s",
-              buf_text(&now), stored->map_count > 0 ? " '" : "out it", buf_text(&then),
-              stored->map_count > 0 ? "'" : "");
+    append_list(&now, given, l);
+    append_list(&then, stored, l);
+    bool some = *count_at(stored, l) > 0;
+    error_set(e, ERR_USAGE, "%s is '%s' here, but the run was started with%s%s%s", l->option,
+              buf_text(&now), some ? " '" : "out it", buf_text(&then), some ? "'" : "");
     buf_deinit(&now);
     buf_deinit(&then);
     return e->code;
@@ -379,7 +404,10 @@ int settings_merge(struct settings *given, const struct settings *stored, struct
     for (const struct setting *t = table; t < table + TABLE_LEN; t++)
         if (t->hold != THIS && merge_one(given, stored, t, e) != 0)
             return e->code;
-    return merge_maps(given, stored, e);
+    for (const struct several *l = lists; l < lists + LISTS_LEN; l++)
+        if (merge_list(given, stored, l, e) != 0)
+            return e->code;
+    return 0;
 }
 
 void settings_environment(struct settings *s)
@@ -441,9 +469,9 @@ static int scoped_number(const struct provider *p, const char *option, const cha
     return whole_number(option, number, 1, max, value, e);
 }
 
-static int resolve_tier(const struct settings *s, struct setup *out, struct error *e)
+static int resolve_tier(const struct settings *s, const struct provider *p, struct setup *out,
+                        struct error *e)
 {
-    const struct provider *p = out->operation->provider;
     const char *name = NULL;
 
     if (s->tier && unscope(p, "--tier", s->tier, &name, e) != 0)
@@ -452,46 +480,159 @@ static int resolve_tier(const struct settings *s, struct setup *out, struct erro
     return out->tier ? 0 : error_prefix(e, "--tier");
 }
 
-/* A rate that was given stands for every window of both classes: what it is meant to be is known,
- * and how the vendor would share it out between them is not. */
+/* --set [OP:]NAME=VALUE: an operation's name before the colon must be this one's. */
+static int resolve_operation(const struct settings *s, const struct operation *op,
+                             struct setup *out, struct error *e)
+{
+    const char *options[SETTINGS_MAPS_MAX];
+    char name[2 * NAME_MAX_LEN];
+
+    snprintf(name, sizeof name, "%s/%s", op->provider->name, op->name);
+    for (unsigned i = 0; i < s->set_count; i++) {
+        const char *text = s->sets[i];
+        size_t scope = strcspn(text, ":=");
+        bool scoped = text[scope] == ':';
+        if (scoped && !slice_eq((struct slice){text, scope}, slice_of(name)))
+            return error_set(e, ERR_USAGE,
+                             "--set: '%.*s' is not the operation of this run, which is %s",
+                             (int)scope, text, name);
+        options[i] = scoped ? text + scope + 1 : text;
+    }
+    out->operation = &out->asked;
+    if (provider_configure(&out->asked, op, out->tier, options, s->set_count, e) != 0)
+        return e->code;
+    out->alone = out->asked;
+    return out->asked.echo_unsure ? out->asked.alone(&out->alone) : 0;
+}
+
+/* A rate that was given stands for all requests together, in place of all that is documented. */
 static int resolve_limits(const struct settings *s, struct setup *out, struct error *e)
 {
-    const struct rate_limit *limit = out->tier->limits;
+    const struct rate_limit *sources[] = {out->tier->limits, out->asked.limits};
     struct rate rates[RATES_MAX];
     const char *text;
 
-    if (!s->rate) {
-        for (unsigned i = 0; i < RATE_LIMITS_MAX && limit[i].count > 0; i++)
-            out->limits[out->limit_count++] = limit[i];
+    for (unsigned k = 0; !s->rate && k < 2; k++)
+        for (unsigned i = 0; i < RATE_LIMITS_MAX && sources[k][i].count > 0; i++)
+            out->limits[out->limit_count++] = sources[k][i];
+    if (!s->rate)
         return 0;
-    }
     if (unscope(out->operation->provider, "--rate", s->rate, &text, e) != 0)
         return e->code;
     int count = rate_parse(text, rates, e);
     if (count < 0)
         return error_prefix(e, "--rate");
     for (int i = 0; i < count; i++)
-        for (enum rate_class class = 0; class < RATE_CLASSES; class ++)
-            out->limits[out->limit_count++] =
-                (struct rate_limit){class, rates[i].count, rates[i].per_ms};
+        out->limits[out->limit_count++] =
+            (struct rate_limit){RATE_ALL, rates[i].count, rates[i].per_ms};
     return 0;
 }
 
-_Static_assert(RATES_MAX <= RATE_LIMITS_MAX, "struct setup has room for every rate of each class");
+_Static_assert(RATES_MAX <= RATE_LIMITS_MAX, "struct setup has room for every rate");
+
+/* Batches that are ready to go at any moment: many where each is one record. */
+#define PREPARED_ITEMS_MAX 1024
+#define PREPARED_MAX       128
+
+/* In flight and, where the vendor has slots, so many in its queue that none runs empty while it is
+ * not known yet that a record is done. */
+#define SLOTS_FLIGHT 4
 
 static int resolve_sizes(const struct settings *s, struct setup *out, struct error *e)
 {
     const struct operation *op = out->operation;
-    uint64_t live = op->provider->live_max, items = op->items_max;
+    uint64_t live = op->live_max > 0 ? op->live_max : op->provider->live_max;
+    uint64_t items = op->items_max, given = 0;
 
     if (s->concurrency && scoped_number(op->provider, "--concurrency", s->concurrency,
-                                        CONCURRENCY_MAX, &live, e) != 0)
+                                        CONCURRENCY_MAX, &given, e) != 0)
         return e->code;
     if (s->batch_size &&
         scoped_number(op->provider, "--batch-size", s->batch_size, op->items_max, &items, e) != 0)
         return e->code;
+    if (given > 0)
+        live = given;
+    if (op->delivery == DELIVERY_POLL && out->tier->slots > 0) {
+        /* What is given is how many the account's plan works on at once. */
+        out->slots = given > 0 ? (unsigned)given : out->tier->slots;
+        uint64_t queue = (uint64_t)out->tier->queue_max / out->tier->slots * out->slots;
+        live = SLOTS_FLIGHT * (uint64_t)out->slots;
+        if (live > out->slots + queue)
+            live = out->slots + queue;
+    }
     out->live_max = (unsigned)live;
     out->batch_items = (uint32_t)items;
+    uint64_t ahead = PREPARED_ITEMS_MAX / items;
+    out->prepared_max = ahead < 1              ? (unsigned)live
+                        : ahead > PREPARED_MAX ? PREPARED_MAX
+                                               : (unsigned)ahead;
+    return 0;
+}
+
+/* A vendor on loopback may run on a faster clock: every time of its documents shrinks alike. */
+static void resolve_clock(const struct settings *s, struct setup *out)
+{
+    struct operation *ops[] = {&out->asked, &out->alone};
+
+    out->clock_speed = s->clock_speed == SETTING_ABSENT ? 1 : s->clock_speed;
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t *times[] = {&ops[i]->poll_first_ms, &ops[i]->poll_max_ms, &ops[i]->work_ms,
+                            &ops[i]->work_max_ms,   &ops[i]->deadline_ms, &ops[i]->doubt_ms};
+        for (size_t k = 0; k < sizeof times / sizeof times[0]; k++)
+            if (*times[k] > 0)
+                *times[k] = *times[k] <= out->clock_speed ? 1 : *times[k] / out->clock_speed;
+    }
+    for (unsigned i = 0; i < out->limit_count; i++)
+        out->limits[i].per_ms = out->limits[i].per_ms <= out->clock_speed
+                                    ? 1
+                                    : out->limits[i].per_ms / out->clock_speed;
+}
+
+/* Where the vendor calls back to. A sandbox is called on loopback, without being told. */
+static int resolve_callbacks(const struct settings *s, struct setup *out, struct error *e)
+{
+    const struct operation *op = out->operation;
+    bool needed = op->delivery == DELIVERY_CALLBACK ||
+                  (op->calls_back && strcmp(operation_set(op, "webhook"), "on") == 0);
+
+    out->callback_url = s->callback_url;
+    out->callback_listen = s->callback_listen;
+    out->spool = s->spool;
+    if (s->sandbox == 1) {
+        if (s->callback_url || s->callback_listen || s->spool)
+            return error_set(e, ERR_USAGE,
+                             "--sandbox needs no address to be called back at: leave"
+                             " --callback-url, --callback-listen and --spool out");
+        out->called = needed;
+        return 0;
+    }
+    if (!s->callback_url && (s->callback_listen || s->spool))
+        return error_set(e, ERR_USAGE,
+                         "--callback-url is missing: the public address that leads to %s",
+                         s->callback_listen ? "--callback-listen" : "the listener of --spool");
+    if (!s->callback_url)
+        return needed ? error_set(e, ERR_USAGE,
+                                  "%s answers %s by calling back: give --callback-url"
+                                  " https://HOST (a public address that leads here) and"
+                                  " --callback-listen ADDR:PORT, or --spool DIR",
+                                  op->provider->title, op->name)
+                      : 0;
+    if (!s->callback_listen && !s->spool)
+        return error_set(e, ERR_USAGE,
+                         "--callback-url leads nowhere: give --callback-listen ADDR:PORT, or"
+                         " --spool DIR of a tranche listen");
+    const char *problem = http_base_problem(slice_of(s->callback_url));
+    size_t len = strlen(s->callback_url);
+    if (!problem && (len > BASE_URL_MAX || s->callback_url[len - 1] == '/'))
+        problem = len > BASE_URL_MAX ? "it is longer than 255 bytes" : "it ends with a slash";
+    if (problem)
+        return error_set(e, ERR_USAGE, "--callback-url: '%s' cannot be used: %s", s->callback_url,
+                         problem);
+    if (!op->calls_back)
+        return error_set(
+            e, ERR_USAGE, "--callback-url: %s/%s calls nobody back%s", op->provider->name, op->name,
+            operation_set(op, "webhook")[0] != '\0' ? ", unless --set webhook=on says so" : "");
+    out->called = true;
     return 0;
 }
 
@@ -605,13 +746,17 @@ int settings_resolve(const struct settings *s, struct setup *out, struct error *
             e, ERR_USAGE,
             "what is to be asked of whom? Give an operation with -p; tranche providers "
             "lists them");
-    out->operation = provider_operation(s->provider, e);
-    if (!out->operation)
+    const struct operation *op = provider_operation(s->provider, e);
+    if (!op)
         return error_prefix(e, "--provider");
     resolve_numbers(s, out);
-    if (resolve_tier(s, out, e) != 0 || resolve_limits(s, out, e) != 0 ||
-        resolve_sizes(s, out, e) != 0 || resolve_price(s, out, e) != 0 ||
-        resolve_place(s, out, e) != 0 || resolve_doubt(s, out, e) != 0)
+    if (resolve_tier(s, op->provider, out, e) != 0 || resolve_operation(s, op, out, e) != 0 ||
+        resolve_limits(s, out, e) != 0 || resolve_sizes(s, out, e) != 0 ||
+        resolve_price(s, out, e) != 0 || resolve_place(s, out, e) != 0 ||
+        resolve_callbacks(s, out, e) != 0 || resolve_doubt(s, out, e) != 0)
         return e->code;
+    if (s->callback_timeout != SETTING_ABSENT)
+        out->asked.deadline_ms = out->alone.deadline_ms = s->callback_timeout;
+    resolve_clock(s, out);
     return 0;
 }
