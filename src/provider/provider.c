@@ -240,21 +240,32 @@ static bool name_valid(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
 }
 
+/* limited: all classes that any of them counts. */
+static const char *limits_problem(const struct rate_limit limits[RATE_LIMITS_MAX],
+                                  unsigned *limited)
+{
+    unsigned i;
+
+    *limited = 0;
+    for (i = 0; i < RATE_LIMITS_MAX && limits[i].count > 0; i++) {
+        if (limits[i].classes == 0 || (limits[i].classes & ~RATE_ALL))
+            return "a limit of an unknown class";
+        if (limits[i].per_ms <= 0)
+            return "a limit without a time";
+        *limited |= limits[i].classes;
+    }
+    return i == RATE_LIMITS_MAX ? "more limits than there is room for" : NULL;
+}
+
 static const char *tier_problem(const struct provider_tier *t)
 {
-    unsigned limited = 0, i;
+    unsigned limited;
 
     if (!name_valid(t->name))
         return "a tier without a proper name";
-    for (i = 0; i < RATE_LIMITS_MAX && t->limits[i].count > 0; i++) {
-        if (t->limits[i].classes == 0 || (t->limits[i].classes & ~RATE_ALL))
-            return "a limit of an unknown class";
-        if (t->limits[i].per_ms <= 0)
-            return "a limit without a time";
-        limited |= t->limits[i].classes;
-    }
-    if (i == RATE_LIMITS_MAX)
-        return "more limits than a tier has room for";
+    const char *problem = limits_problem(t->limits, &limited);
+    if (problem)
+        return problem;
     /* A vendor limits its requests, or the records it works on. */
     if (!(limited & RATE_BIT(RATE_SUBMIT)) && t->slots == 0)
         return "a tier that limits neither submissions nor slots";
@@ -321,6 +332,8 @@ static const char *delivery_problem(const struct operation *o)
 
 static const char *operation_problem(const struct provider *p, const struct operation *o)
 {
+    unsigned limited;
+
     if (o->provider != p)
         return "an operation that belongs to another provider";
     if (!name_valid(o->name) || !o->title || o->title[0] == '\0')
@@ -334,7 +347,9 @@ static const char *operation_problem(const struct provider *p, const struct oper
         return "an operation that lacks a function";
     if (o->passes > 1 && !o->body_pass)
         return "an operation that does not end its passes";
-    const char *problem = delivery_problem(o);
+    const char *problem = limits_problem(o->limits, &limited);
+    if (!problem)
+        problem = delivery_problem(o);
     if (!problem)
         problem = options_problem(o);
     return problem ? problem : fields_problem(o);
