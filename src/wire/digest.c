@@ -68,6 +68,27 @@ void digest_hex(const uint8_t *bytes, size_t len, char *text)
     text[2 * len] = '\0';
 }
 
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool digest_unhex(struct slice text, uint8_t *out, size_t len)
+{
+    if (text.len != 2 * len)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_value(text.data[2 * i]), low = hex_value(text.data[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
 void digest_random(void *out, size_t len)
 {
     require(len <= INT_MAX && RAND_bytes(out, (int)len) == 1);

@@ -2,6 +2,7 @@
 #ifndef TRANCHE_WIRE_DIGEST_H
 #define TRANCHE_WIRE_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ void digest_sha256(struct slice bytes, uint8_t out[DIGEST_LEN]);
 void digest_hmac(struct slice key, struct slice bytes, uint8_t out[DIGEST_LEN]);
 /* Lower-case hexadecimal, NUL-terminated: text has room for 2 * len + 1. */
 void digest_hex(const uint8_t *bytes, size_t len, char *text);
+/* The reverse, in any case. False unless the text is exactly 2 * len digits; out is then undefined.
+ */
+bool digest_unhex(struct slice text, uint8_t *out, size_t len);
 
 /* Cryptographically random; aborts when the system has none. */
 void digest_random(void *out, size_t len);

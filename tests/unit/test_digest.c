@@ -67,11 +67,28 @@ static void test_rest(void **state)
     assert_memory_equal(a, none, sizeof(a));
 }
 
+static void test_unhex(void **state)
+{
+    static const char *const bad[] = {"",       "00ff1",    "00ff1g", "00ff1 ",
+                                      "0x00ff", "00ff1a00", "00ff1:"};
+    uint8_t out[3];
+    char text[7];
+
+    (void)state;
+    assert_true(digest_unhex(SLICE_LIT("00fF1a"), out, 3));
+    digest_hex(out, 3, text);
+    assert_string_equal(text, "00ff1a");
+    assert_true(digest_unhex(SLICE_EMPTY, out, 0));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(digest_unhex(slice_of(bad[i]), out, 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_unhex),
         cmocka_unit_test(test_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
