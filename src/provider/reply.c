@@ -5,8 +5,12 @@
  * Pure; any thread that owns the arena. */
 #include "provider/reply.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "record/normalise.h"
+#include "record/text.h"
+#include "wire/http.h"
 #include "wire/json_write.h"
 #include "wire/utf8.h"
 
@@ -61,10 +65,7 @@ static bool scratch_grow(struct reply_memory *m)
     return true;
 }
 
-typedef void print_fn(const void *what, struct buf *out);
-
-/* What print writes, in the arena. */
-static struct slice printed(struct reply_memory *m, print_fn *print, const void *what)
+struct slice reply_write(struct reply_memory *m, reply_write_fn *write, const void *what)
 {
     do {
         if ((!m->scratch.data || m->scratch.failed) && !scratch_grow(m)) {
@@ -72,7 +73,7 @@ static struct slice printed(struct reply_memory *m, print_fn *print, const void 
             return SLICE_EMPTY;
         }
         buf_reset(&m->scratch);
-        print(what, &m->scratch);
+        write(what, &m->scratch);
     } while (m->scratch.failed);
 
     struct slice copy = arena_copy(m->arena, buf_slice(&m->scratch));
@@ -90,7 +91,7 @@ static void print_json(const void *value, struct buf *out)
 
 struct slice reply_print(struct reply_memory *m, struct json_value value)
 {
-    return printed(m, print_json, &value);
+    return reply_write(m, print_json, &value);
 }
 
 int64_t reply_amount(struct json_value object, const char *key)
@@ -104,6 +105,88 @@ int64_t reply_amount(struct json_value object, const char *key)
         return -1;
     whole = (int64_t)number;
     return whole + ((double)whole < number);
+}
+
+bool reply_balance(struct json_value object, const char *key, int64_t *credits)
+{
+    struct slice word;
+    double number;
+
+    if (json_get_double(object, key, &number)) {
+        if (!(number > -(double)REPLY_AMOUNT_MAX && number < (double)REPLY_AMOUNT_MAX))
+            return false;
+        *credits = number > 0 ? (int64_t)number : 0;
+        return true;
+    }
+    if (!reply_text(object, key, &word) || !slice_eq_nocase(word, SLICE_LIT("unlimited")))
+        return false;
+    *credits = -1;
+    return true;
+}
+
+bool reply_id(struct json_value object, const char *key, char id[REPLY_ID_SIZE])
+{
+    struct slice text;
+    int64_t number;
+
+    if (reply_text(object, key, &text)) {
+        if (!http_id_valid(text))
+            return false;
+        snprintf(id, REPLY_ID_SIZE, "%.*s", SLICE_ARG(text));
+        return true;
+    }
+    if (!json_get_int(object, key, &number) || number < 0)
+        return false;
+    snprintf(id, REPLY_ID_SIZE, "%lld", (long long)number);
+    return true;
+}
+
+static void write_double(const void *number, struct buf *out)
+{
+    json_write_double(out, *(const double *)number);
+}
+
+struct slice reply_confidence(struct reply_memory *m, struct json_value object, const char *key,
+                              double full)
+{
+    struct slice word = SLICE_EMPTY;
+    double number;
+
+    if (!json_get_double(object, key, &number)) {
+        reply_text(object, key, &word);
+        return word;
+    }
+    if (!(number >= 0 && number <= full))
+        return SLICE_EMPTY;
+    number /= full;
+    return reply_write(m, write_double, &number);
+}
+
+int64_t reply_item_place(const char *text, const char *list)
+{
+    for (const char *at = text; (at = strstr(at, list)) != NULL;) {
+        unsigned long long place;
+        at += strlen(list);
+        if (*at != '[' && *at != '.' && *at != '/')
+            continue;
+        size_t digits = strspn(at + 1, "0123456789");
+        if (slice_u64((struct slice){at + 1, digits}, &place) && place <= UINT32_MAX)
+            return (int64_t)place;
+    }
+    return -1;
+}
+
+int reply_give(struct reply_memory *m, struct json_value row, bool raw, struct page_item *item,
+               page_item_fn *fn, void *arg, struct page_reply *out, struct error *e)
+{
+    if (raw)
+        item->answer.value[FIELD_RAW] = reply_print(m, row);
+    if (m->failed)
+        return error_set(e, ERR_INTERNAL, "no memory for a page of results");
+    int rc = fn(arg, item);
+    if (rc == 0)
+        out->rows++;
+    return rc;
 }
 
 struct slice reply_lower(struct reply_memory *m, struct slice word)
@@ -149,6 +232,41 @@ bool reply_error(struct json_value row, struct slice *reason)
 }
 
 /* --- addresses and numbers ------------------------------------------------------------------ */
+
+static struct slice canonical(struct reply_memory *m, normalise_fn *normalise, struct slice text)
+{
+    unsigned flags = text_clean(text, m->arena, &text);
+    const char *problem = NULL;
+
+    if (text.len > 0)
+        problem = normalise(text, flags, m->arena, &text);
+    if ((flags & TEXT_NO_MEMORY) || problem == normalise_no_memory)
+        m->failed = true;
+    return text;
+}
+
+struct slice reply_linkedin(struct reply_memory *m, struct slice text)
+{
+    return canonical(m, normalise_linkedin, text);
+}
+
+struct slice reply_domain(struct reply_memory *m, struct slice text)
+{
+    return canonical(m, normalise_domain, text);
+}
+
+bool reply_email(struct json_value object, const char *key, struct slice *out)
+{
+    struct slice text;
+
+    if (!reply_text(object, key, &text))
+        return false;
+    const char *at = memchr(text.data, '@', text.len);
+    if (!at || at == text.data || at == text.data + text.len - 1)
+        return false;
+    *out = text;
+    return true;
+}
 
 struct slice reply_email_status(struct reply_memory *m, struct slice word)
 {
@@ -226,6 +344,18 @@ void reply_add_email(struct reply_contacts *c, struct slice email, struct slice 
     add_contact(c->email, &c->emails, email, status, type);
 }
 
+void reply_best_email(struct reply_contacts *c)
+{
+    for (unsigned i = 0; i < c->emails; i++) {
+        if (slice_eq_nocase(c->email[i].status, SLICE_LIT("invalid")))
+            continue;
+        struct reply_contact best = c->email[i];
+        memmove(c->email + 1, c->email, i * sizeof best);
+        c->email[0] = best;
+        return;
+    }
+}
+
 void reply_add_phone(struct reply_contacts *c, struct slice phone, struct slice type)
 {
     add_contact(c->phone, &c->phones, phone, SLICE_EMPTY, type);
@@ -263,11 +393,11 @@ void reply_put_contacts(struct reply_memory *m, const struct reply_contacts *c, 
         a->value[FIELD_EMAIL] = c->email[0].value;
         a->value[FIELD_EMAIL_STATUS] = c->email[0].status;
         a->value[FIELD_EMAIL_TYPE] = c->email[0].type;
-        a->value[FIELD_EMAILS] = printed(m, print_contacts, &emails);
+        a->value[FIELD_EMAILS] = reply_write(m, print_contacts, &emails);
     }
     if (c->phones > 0) {
         a->value[FIELD_PHONE] = c->phone[0].value;
         a->value[FIELD_PHONE_TYPE] = c->phone[0].type;
-        a->value[FIELD_PHONES] = printed(m, print_contacts, &phones);
+        a->value[FIELD_PHONES] = reply_write(m, print_contacts, &phones);
     }
 }
