@@ -172,9 +172,6 @@ struct operation {
     bool echo_unsure;
     int (*alone)(struct operation *op); /* turns it into the operation that asks one by one */
     uint32_t items_max;
-    /* What the vendor allows of this operation's requests alone, beside the limits of the tier, which
-     * are of all; both hold. Ends at the first count of 0. */
-    struct rate_limit limits[RATE_LIMITS_MAX];
     int64_t price;            /* the highest credits for an item */
     const field_set *accepts; /* sets of fields, best first; ends at 0 */
     /* What makes two questions the same. 0: the fields of the set a record is asked by; else these,
