@@ -58,6 +58,9 @@ const struct option option_table[] = {
     ROW("map", 0, MAPS, "FIELD=COLUMN", START, MAIN, SET(maps),
         "the list's column (its name, or #3) for a field; may be repeated; columns not named "
         "are recognised by their names, and what was recognised is printed"),
+    ROW("set", 0, SETS, "[OP:]NAME=VALUE", START, MAIN, SET(sets),
+        "an option of the operation, as `tranche providers` lists them: level=full; may be "
+        "repeated"),
     ROW("max-records", 0, COUNT, "N", START, MAIN, SET(max_records),
         "only the first N records of the list", .min = 1, .max = TRILLION),
     ROW("sandbox", 0, FLAG, NULL, START, MAIN, SET(sandbox),
@@ -136,6 +139,23 @@ const struct option option_table[] = {
         "how long a part-filled batch waits for more records",
         .fallback = "30s", .min = 0, .max = DAY),
 
+    ROW("callback-url", 0, TEXT, "URL", PROCESS, CALLED, SET(callback_url),
+        "public https address that leads to the callback listener, for vendors that call back"),
+    ROW("callback-listen", 0, TEXT, "ADDR:PORT", PROCESS, CALLED, SET(callback_listen),
+        "take callbacks here; this listener serves nothing else"),
+    ROW("callback-timeout", 0, DURATION, "DURATION", PROCESS, CALLED, SET(callback_timeout),
+        "how long a callback is waited for, and at most after SIGINT or SIGTERM",
+        .fallback = "by operation", .min = SECOND, .max = 7 * DAY),
+    ROW("spool", 0, TEXT, "DIR", PROCESS, CALLED, SET(spool),
+        "take callbacks from this folder, which a `tranche listen` fills"),
+    ROW("http", 0, TEXT, "ADDR:PORT", PROCESS, CALLED, SET(http),
+        "serve /metrics, /status and a live page while the run is under way; loopback only"),
+    ROW("http-public", 0, FLAG, NULL, PROCESS, CALLED, SET(http_public),
+        "let --http listen on other addresses too; there is no password"),
+    ROW("clock-speed", 0, COUNT, "N", PROCESS, CALLED, SET(clock_speed),
+        "for a simulator on loopback: its clock runs N times faster",
+        .fallback = "1", .min = 1, .max = 100000),
+
     /* A simulator is told everything where it is started: its tier, for one, is not a run's. */
     ROW("port", 0, COUNT, "N", SIM, SIM, AT(sim.port),
         "port on 127.0.0.1", .fallback = "any free one", .min = 0, .max = 65535, .here = true),
@@ -194,6 +214,11 @@ _Static_assert(sizeof option_table / sizeof option_table[0] <= OPTION_ROWS_MAX, 
 static bool is_number(const struct option *opt)
 {
     return opt->type == OPTION_FLAG || opt->type == OPTION_COUNT || opt->type == OPTION_DURATION;
+}
+
+static bool is_repeatable(const struct option *opt)
+{
+    return opt->type == OPTION_MAPS || opt->type == OPTION_SETS;
 }
 
 static void *place(struct options *o, const struct option *opt)
@@ -344,13 +369,13 @@ static int set_text(const char **out, const char *text, struct error *e)
     return 0;
 }
 
-static int add_map(struct settings *s, const char *text, struct error *e)
+static int add_text(const char **texts, unsigned *count, const char *text, struct error *e)
 {
-    if (s->map_count == SETTINGS_MAPS_MAX)
+    if (*count == SETTINGS_MAPS_MAX)
         return error_set(e, ERR_USAGE, "more than %d of them", SETTINGS_MAPS_MAX);
-    if (set_text(&s->maps[s->map_count], text, e) != 0)
+    if (set_text(&texts[*count], text, e) != 0)
         return e->code;
-    s->map_count++;
+    ++*count;
     return 0;
 }
 
@@ -370,7 +395,9 @@ static int set_value(struct options *o, const struct option *opt, const char *te
     case OPTION_SCOPED:
         return set_scoped(opt, place(o, opt), text, e);
     case OPTION_MAPS:
-        return add_map(&o->settings, text, e);
+        return add_text(o->settings.maps, &o->settings.map_count, text, e);
+    case OPTION_SETS:
+        return add_text(o->settings.sets, &o->settings.set_count, text, e);
     }
     return error_set(e, ERR_INTERNAL, "an option of no type");
 }
@@ -378,7 +405,7 @@ static int set_value(struct options *o, const struct option *opt, const char *te
 int option_set(struct options *o, const struct option *opt, const char *text,
                enum option_source source, struct error *e)
 {
-    if (option_source(o, opt) == source && opt->type != OPTION_MAPS)
+    if (option_source(o, opt) == source && !is_repeatable(opt))
         return error_set(e, ERR_USAGE, "%s", opt->twice ? opt->twice : "it is given twice");
     if (set_value(o, opt, text, e) != 0)
         return e->code;
@@ -391,6 +418,8 @@ void option_forget(struct options *o, const struct option *opt)
     o->source[opt - option_table] = SOURCE_NONE;
     if (opt->type == OPTION_MAPS)
         o->settings.map_count = 0;
+    else if (opt->type == OPTION_SETS)
+        o->settings.set_count = 0;
     else if (is_number(opt))
         *(int64_t *)place(o, opt) = SETTING_ABSENT;
     else

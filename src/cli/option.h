@@ -18,6 +18,7 @@ enum option_type {
     OPTION_CHOICE,   /* const char *: one of the words that `arg` names, separated by '|' */
     OPTION_SCOPED,   /* const char *: [P=]N, N a whole number from min to max */
     OPTION_MAPS,     /* settings.maps: may be given again and again */
+    OPTION_SETS,     /* settings.sets, likewise */
 };
 
 /* The headings of --help, in its order. */
@@ -27,6 +28,7 @@ enum option_type {
     X(PROVIDER, "The provider and its limits")                                                     \
     X(CREDITS, "Credits and doubt")                                                                \
     X(TIME, "Time")                                                                                \
+    X(CALLED, "Callbacks and watching")                                                            \
     X(SIM, "The simulator")                                                                        \
     X(ABOUT, "Messages and configuration")
 
@@ -55,7 +57,7 @@ struct option {
 
 /* Ends at a NULL name. Several rows may have one name if no command has two of them. */
 extern const struct option option_table[];
-#define OPTION_ROWS_MAX 64 /* more than the table has; checked when compiling */
+#define OPTION_ROWS_MAX 112 /* more than the table has; checked when compiling */
 
 /* Where a value came from; the first of these that has one wins. */
 enum option_source { SOURCE_NONE, SOURCE_ARGV, SOURCE_ENV, SOURCE_FILE, SOURCE_FALLBACK };

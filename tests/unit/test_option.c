@@ -48,7 +48,10 @@ static void assert_option_of(const char *id, size_t at)
 {
     char name[64];
 
-    snprintf(name, sizeof name, "%s", strcmp(id, "maps") == 0 ? "map" : id);
+    snprintf(name, sizeof name, "%s",
+             strcmp(id, "maps") == 0   ? "map"
+             : strcmp(id, "sets") == 0 ? "set"
+                                       : id);
     for (char *c = name; *c; c++)
         *c = *c == '_' ? '-' : *c;
     for (const struct option *o = option_table; o->name; o++)
@@ -68,6 +71,7 @@ static void every_setting_has_its_option(void **state)
     SETTINGS_NUMBERS(X)
 #undef X
     assert_option_of("maps", offsetof(struct options, settings.maps));
+    assert_option_of("sets", offsetof(struct options, settings.sets));
 }
 
 /* The text is malloc'ed. By a parameter: gcc 12 takes a returned one for a pointer to a local. */
@@ -244,6 +248,10 @@ static const struct good {
     {"run", "-q -- --", "{} -- quiet"},
     {"run", "a --run-dir d", "{} a dir=d"},
     {"run", "a --map email=E --map domain=#3", "{\"maps\":[\"email=E\",\"domain=#3\"]} a"},
+    {"run", "a --set level=full --set=x/y:mode=single",
+     "{\"sets\":[\"level=full\",\"x/y:mode=single\"]} a"},
+    {"run", "a --callback-timeout 30m --clock-speed 60",
+     "{\"callback_timeout\":1800000,\"clock_speed\":60} a"},
     {"run", "a --max-records 5 --raw", "{\"max_records\":5,\"raw\":1} a"},
     {"run", "a --max-credits 0", "{\"max_credits\":0} a"},
     {"run", "a --timeout 90s --linger 0", "{\"timeout\":90000,\"linger\":0} a"},
