@@ -325,6 +325,8 @@ static const char *delivery_problem(const struct operation *o)
         return "impossible times of work";
     if ((o->query || poll || called) && o->items_max != 1)
         return "several items where one can be asked";
+    if (o->omitted && (!pages || o->omitted[0] == '\0'))
+        return "misses that are left out of no pages, or for no reason";
     if (o->echo_unsure && !o->alone)
         return "nothing to go by when rows have no echo";
     return NULL;

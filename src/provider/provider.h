@@ -82,9 +82,11 @@ struct page_item {
 typedef int page_item_fn(void *arg, const struct page_item *item);
 
 struct page_reply {
-    uint32_t rows;
-    int64_t total;    /* items of the batch; -1 unknown */
-    int64_t used;     /* credits of the whole batch, settled; -1 unknown */
+    uint32_t rows; /* all of them, also those that are not given out */
+    uint32_t
+        unnamed;   /* not given out: they name no question, and callbacks bring the same answers */
+    int64_t total; /* rows of all pages together; -1 unknown */
+    int64_t used;  /* credits of the whole batch, settled; -1 unknown */
     int64_t refunded; /* -1 unknown */
     int64_t balance;  /* -1 unknown */
 };
@@ -171,6 +173,11 @@ struct operation {
      * until a row came. Rows without echo make the rest go by `alone`. */
     bool echo_unsure;
     int (*alone)(struct operation *op); /* turns it into the operation that asks one by one */
+    /* Why an item is not_found that no row answers, where the vendor leaves misses out of its pages;
+     * NULL: such an item is a failure. It holds when the batch did not fail and all its rows were
+     * matched or came by callback too, else the item may be that of a row which nobody could
+     * place. The pages then have fewer rows than the batch has items. */
+    const char *omitted;
     uint32_t items_max;
     int64_t price;            /* the highest credits for an item */
     const field_set *accepts; /* sets of fields, best first; ends at 0 */
