@@ -1,8 +1,8 @@
 /* Listens for HTTP requests: libmicrohttpd without threads of its own, its epoll descriptor watched
  * by a libuv loop.
  *
- * 1. A request is handed out once, when its body is whole; one that is too long or cannot be kept
- *    is answered here (413, 500) and never handed out.
+ * 1. A request is handed out once, when its body is whole; one that is screened out, too long or
+ *    cannot be kept is answered here and never handed out.
  * 2. A request that handle() leaves unanswered has its connection suspended until server_reply,
  *    server_reply_cut or server_drop resumes it. A suspended connection has no timeout.
  * 3. A body larger than body_memory lives in a file without a name, so nothing outlives a crash.
@@ -87,6 +87,8 @@ struct server {
     unsigned handles;   /* open libuv handles */
     uint16_t port;
     uint64_t connections; /* ever */
+    uint64_t oversized;   /* requests whose bodies were too long */
+    unsigned flight;      /* requests */
     struct server_options options;
     char *address, *folder;
     struct server_request *requests;
@@ -146,6 +148,12 @@ static int body_keep(struct server_request *r, struct slice piece, struct error 
     return file_write(r->fd, piece.data, piece.len, e);
 }
 
+static void request_oversized(struct server_request *r)
+{
+    r->refused = MHD_HTTP_CONTENT_TOO_LARGE;
+    r->server->oversized++;
+}
+
 /* False: so much is being sent after a refusal that the connection is better ended. */
 static bool body_add(struct server_request *r, struct slice piece)
 {
@@ -153,7 +161,7 @@ static bool body_add(struct server_request *r, struct slice piece)
     uint64_t max = r->server->options.body_max;
     r->taken += piece.len;
     if (r->refused == 0 && r->taken > max)
-        r->refused = MHD_HTTP_CONTENT_TOO_LARGE;
+        request_oversized(r);
     if (r->refused == 0 && body_keep(r, piece, &e)) {
         log_write(LOG_ERROR, "net", "%s", e.message);
         r->refused = MHD_HTTP_INTERNAL_SERVER_ERROR;
@@ -203,11 +211,13 @@ static struct server_request *request_create(struct server *s, struct MHD_Connec
     if (s->requests)
         s->requests->link = &r->next;
     s->requests = r;
+    s->flight++;
     return r;
 }
 
 static void request_destroy(struct server_request *r)
 {
+    r->server->flight--;
     *r->link = r->next;
     if (r->next)
         r->next->link = r->link;
@@ -242,16 +252,18 @@ static void request_answer(struct server_request *r, unsigned status, struct MHD
         request_resume(r);
 }
 
-/* Refuse at once what is too long by its own word, where the peer waits for leave to send it; a
- * peer that is sending already is read out first (see DISCARD_MAX). */
+/* Refuse at once what is not wanted or too long by its own word, where the peer waits for leave to
+ * send it; a peer that is sending already is read out first (see DISCARD_MAX). */
 static void request_begin(struct server_request *r)
 {
+    const struct server_options *o = &r->server->options;
     unsigned long long len;
     const char *text = server_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    if (text == NULL || !slice_u64(slice_of(text), &len) || len <= r->server->options.body_max)
-        return;
-    r->refused = MHD_HTTP_CONTENT_TOO_LARGE;
-    if (server_header(r, MHD_HTTP_HEADER_EXPECT))
+    if (o->screen)
+        r->refused = (unsigned)o->screen(o->arg, r);
+    if (r->refused == 0 && text && slice_u64(slice_of(text), &len) && len > o->body_max)
+        request_oversized(r);
+    if (r->refused && server_header(r, MHD_HTTP_HEADER_EXPECT))
         request_answer(r, r->refused,
                        MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
@@ -413,7 +425,7 @@ static void on_arrival(uv_timer_t *timer)
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
-static int address_parse(const struct server_options *o, struct sockaddr_storage *out,
+static int socket_address(const struct server_options *o, struct sockaddr_storage *out,
                          socklen_t *len, struct error *e)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)out;
@@ -440,7 +452,7 @@ static int socket_listen(const struct server_options *o, uint16_t *port, struct 
     struct sockaddr_storage address;
     socklen_t len;
     int on = 1;
-    if (address_parse(o, &address, &len, e))
+    if (socket_address(o, &address, &len, e))
         return e->code;
     int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -572,6 +584,16 @@ void server_close(struct server *s, void (*closed)(void *arg), void *arg)
 uint16_t server_port(const struct server *s)
 {
     return s->port;
+}
+
+unsigned server_flight(const struct server *s)
+{
+    return s->flight;
+}
+
+uint64_t server_oversized(const struct server *s)
+{
+    return s->oversized;
 }
 
 /* ---- Looking at a request -------------------------------------------------------------------- */

@@ -25,6 +25,9 @@ struct server_options {
     size_t body_max;         /* a longer one is answered 413 without calling handle */
     size_t body_memory;      /* beyond this a body goes to an unlinked file in body_folder */
     const char *body_folder; /* NULL: all bodies in memory */
+    /* Called when a request's headers are there, before anything is kept of its body: 0, or the
+     * status to refuse it with; handle then never sees it. Must not answer. NULL: takes all. */
+    int (*screen)(void *arg, const struct server_request *r);
     void (*handle)(void *arg,
                    struct server_request *r); /* once per request, when its body is whole */
     void *arg;
@@ -33,6 +36,10 @@ struct server_options {
 int server_create(struct server **out, uv_loop_t *loop, const struct server_options *options,
                   struct error *e);
 uint16_t server_port(const struct server *s);
+/* Requests that have begun and whose answers have not left whole. */
+unsigned server_flight(const struct server *s);
+/* Requests answered 413 because of their bodies. */
+uint64_t server_oversized(const struct server *s);
 /* Ends all connections, then calls closed. Requests not answered yet become invalid. */
 void server_close(struct server *s, void (*closed)(void *arg), void *arg);
 

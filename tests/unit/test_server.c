@@ -112,6 +112,14 @@ static void handle(void *arg, struct server_request *r)
     }
 }
 
+static int screen(void *arg, const struct server_request *r)
+{
+    struct fixture *f = arg;
+    assert_true(server_body(r).len == 0);
+    assert_true(server_flight(f->server) > 0);
+    return strcmp(server_path(r), "/screened") == 0 ? 403 : 0;
+}
+
 static void on_wake(uv_async_t *wake)
 {
     struct fixture *f = wake->data;
@@ -141,6 +149,7 @@ static int open_with(void **state, size_t body_max)
                                .body_max = body_max,
                                .body_memory = BODY_MEMORY,
                                .body_folder = f->folder,
+                               .screen = screen,
                                .handle = handle,
                                .arg = f};
     if (server_create(&f->server, &f->loop, &o, &e))
@@ -273,6 +282,11 @@ static const struct exchange_row {
      "Content-Type: text/plain\r\n", "DELETE|/|-|-|-"},
     {"later", "GET /later HTTP/1.1\r\n" CLOSE "\r\n", "HTTP/1.1 200 ", "Content-Length: 5\r\n",
      "\r\n\r\nlater"},
+    {"screened", "POST /screened HTTP/1.1\r\n" CLOSE "Content-Length: 5\r\n\r\nhello",
+     "HTTP/1.1 403 ", "Content-Length: 0\r\n", "\r\n\r\n"},
+    {"screened before its body comes",
+     "POST /screened HTTP/1.1\r\n" CLOSE "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+     "HTTP/1.1 403 ", "Content-Length: 0\r\n", "\r\n\r\n"},
     {"dropped", "POST /drop HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", "", "", ""},
     {"dropped later", "GET /later-drop HTTP/1.1\r\nHost: a\r\n\r\n", "", "", ""},
     {"cut", "GET /cut HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 ", "Content-Length: 10\r\n",
@@ -334,15 +348,15 @@ static const struct limit_row {
     const char *headers;
     size_t len;
     const char *starts;
-    unsigned handled;
+    unsigned handled, oversized;
 } LIMITS[] = {
-    {"Content-Length: 1000\r\n", 1000, "HTTP/1.1 200 ", 1},
-    {"Content-Length: 1001\r\n", 1001, "HTTP/1.1 413 ", 0},
-    {"Content-Length: 900000\r\n", 900000, "HTTP/1.1 413 ", 0},
-    {"Content-Length: 1001\r\nExpect: 100-continue\r\n", 0, "HTTP/1.1 413 ", 0},
-    {"Transfer-Encoding: chunked\r\n", 0, "HTTP/1.1 413 ", 0},
+    {"Content-Length: 1000\r\n", 1000, "HTTP/1.1 200 ", 1, 0},
+    {"Content-Length: 1001\r\n", 1001, "HTTP/1.1 413 ", 0, 1},
+    {"Content-Length: 900000\r\n", 900000, "HTTP/1.1 413 ", 0, 1},
+    {"Content-Length: 1001\r\nExpect: 100-continue\r\n", 0, "HTTP/1.1 413 ", 0, 1},
+    {"Transfer-Encoding: chunked\r\n", 0, "HTTP/1.1 413 ", 0, 1},
     /* Far beyond what is read out of politeness. */
-    {"Content-Length: 90000000\r\n", 40 << 20, "", 0},
+    {"Content-Length: 90000000\r\n", 40 << 20, "", 0, 1},
 };
 
 static void test_body_limit(void **state)
@@ -361,9 +375,11 @@ static void test_body_limit(void **state)
         p->body = row->len ? body : NULL;
         p->body_len = row->len;
         f->handled = 0;
+        uint64_t oversized = server_oversized(f->server);
         exchange(f, p);
+        oversized = server_oversized(f->server) - oversized;
         if (strncmp(p->reply, row->starts, strlen(row->starts)) || f->handled != row->handled ||
-            (*row->starts == '\0' && p->len > 0))
+            oversized != row->oversized || (*row->starts == '\0' && p->len > 0))
             fail_msg("%s: handled %u, got '%s'", row->headers, f->handled, p->reply);
         free(p);
     }
