@@ -154,6 +154,7 @@ int provider_configure(struct operation *out, const struct operation *op,
     bool given[OPERATION_OPTIONS_MAX] = {false};
 
     *out = *op;
+    out->tier = tier;
     for (int i = 0; op->options && i < OPERATION_OPTIONS_MAX && op->options[i].name; i++)
         out->set[i] = op->options[i].preset;
     for (unsigned i = 0; i < count; i++)

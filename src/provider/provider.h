@@ -82,9 +82,9 @@ struct page_item {
 typedef int page_item_fn(void *arg, const struct page_item *item);
 
 struct page_reply {
-    uint32_t rows; /* all of them, also those that are not given out */
+    uint32_t rows;
     uint32_t
-        unnamed;   /* not given out: they name no question, and callbacks bring the same answers */
+        unnamed;   /* of them: name no question and are not given out: callbacks bring the same */
     int64_t total; /* rows of all pages together; -1 unknown */
     int64_t used;  /* credits of the whole batch, settled; -1 unknown */
     int64_t refunded; /* -1 unknown */
@@ -203,6 +203,7 @@ struct operation {
      * presets, in the order of `options`. */
     const struct operation_option *options;
     const char *set[OPERATION_OPTIONS_MAX];
+    const struct provider_tier *tier; /* of this run */
     /* Make of this copy what the options and the tier ask for: price, accepts, sizes, another
      * delivery, other functions. ERR_USAGE when they contradict each other. NULL: nothing to do. */
     int (*configure)(struct operation *op, const struct provider_tier *tier, struct error *e);
