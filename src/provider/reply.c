@@ -358,7 +358,11 @@ void reply_best_email(struct reply_contacts *c)
 
 void reply_add_phone(struct reply_contacts *c, struct slice phone, struct slice type)
 {
-    add_contact(c->phone, &c->phones, phone, SLICE_EMPTY, type);
+    for (size_t i = 0; i < phone.len; i++)
+        if (phone.data[i] >= '0' && phone.data[i] <= '9') {
+            add_contact(c->phone, &c->phones, phone, SLICE_EMPTY, type);
+            return;
+        }
 }
 
 struct contact_list {

@@ -121,7 +121,7 @@ void reply_add_email(struct reply_contacts *c, struct slice email, struct slice 
                      struct slice type);
 /* Bring the first address to the front that is not called invalid, if there is one. */
 void reply_best_email(struct reply_contacts *c);
-/* As reply_phone gave it. */
+/* As reply_phone gave it. One without a digit says that there is none, and is left out. */
 void reply_add_phone(struct reply_contacts *c, struct slice phone, struct slice type);
 /* Puts them into the answer: EMAIL, EMAIL_STATUS, EMAIL_TYPE, PHONE and PHONE_TYPE of the first,
  * all in EMAILS ([{"email","status","type"}]) and PHONES ([{"number","type"}]). */
