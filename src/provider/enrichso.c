@@ -1,235 +1,161 @@
-/* Speaks the Enrich.so API, version 3: finding and validating email addresses in batches.
+/* Speaks the Enrich.so API, version 3: email addresses found and validated, profiles and phone
+ * numbers looked up, in batches or one by one.
  *
  * A batch is submitted, polled, and its results are read in pages; the first read of a page after
  * the batch ended settles the credits that the submission reserved, so the pages of a failed batch
- * are read too. Rows echo the question and come in any order, duplicates removed: they are matched
- * by what they echo, never by place.
+ * are read too. Rows come in any order, duplicates removed: they are matched by what they echo,
+ * never by place. A single question has its answer in the reply.
  *
- * The vendor describes its replies twice, in the document (doc.enrich.so, "API Reference") and in
- * the OpenAPI schemas of its single pages, with different keys; live replies have also been seen
- * without the `data` envelope. All of it is accepted:
- * 1. `data` is unwrapped if it is an object, else the root is read.
- * 2. What is absent, null or of another type is unknown. A reply is refused only when it lacks what
- *    nothing can go on without: the batch id, the status, the results.
- *
- * Known contradictions:
- * - Credits of a validation. The document charges each address. The schema says `risky` is free,
- *   and the schema's own example of four rows settles at what its two `valid` ones cost. Here each
- *   validation costs its price; the vendor's total rules in the summary.
- * - Names of up to 100 "characters" are taken as code points.
+ * 1. Whether rows of a reverse lookup say which address they answer is not certain: the document's
+ *    profile has it, the schema's has not, and misses are left out. So mode=auto asks in a small
+ *    batch first and goes on one by one where rows do not tell. Callbacks do tell (result_id).
+ * 2. An organization's limits count requests of every kind; batches, and paid single requests, have
+ *    limits of their own within them.
  *
  * Pure; any thread. */
+#include "provider/enrichso.h"
+
+#include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 
-#include "provider/provider.h"
-#include "provider/reply.h"
 #include "wire/json_write.h"
-#include "wire/utf8.h"
-
-#define FINDER_PATH      "email-finder"
-#define FINDER_PRICE     10
-#define VALIDATION_PATH  "email-validation"
-#define VALIDATION_PRICE 1
-
-#define FINDER_QUESTION (FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME) | FIELD_BIT(DOMAIN))
-
-#define NAME_CHARACTERS_MAX 100
-#define DOMAIN_BYTES_MAX    253
-#define PAGE_ROWS           1000
 
 extern const struct provider enrichso_provider;
 
-/* doc.enrich.so "Rate Limits": per organization, requests of every kind together, in bursts (a
- * second) and sustained (a rolling minute): 5+60, 25+300, 50+1000, 100+5000, 200+10000. Batch
- * submissions have limits of their own within that: free 1+2, growth 3+10, scale 5+20, pro 10+50,
- * none for enterprise, where 20+1000 are assumed. The page writes their path as /api/bulk/ which no
- * endpoint of version 3 has; they are assumed to apply. */
-#define TIER(plan, submit_s, submit_min, all_s, all_min)                                           \
-    {                                                                                              \
-        .name = (plan), .limits = {                                                                \
-            {RATE_BIT(RATE_SUBMIT), submit_s, 1000},                                               \
-            {RATE_BIT(RATE_SUBMIT), submit_min, 60000},                                            \
-            {RATE_ALL, all_s, 1000},                                                               \
-            {RATE_ALL, all_min, 60000},                                                            \
-        }                                                                                          \
-    }
+/* --- limits --------------------------------------------------------------------------------- */
+
+/* doc.enrich.so "Rate Limits", per organization: requests of every kind in bursts (a second) and
+ * sustained (a rolling minute). Within that the page limits POST of /api/bulk/ (a second and a
+ * minute) and of /api/enrich/ (a minute), paths that version 3 has not; they are assumed to hold for
+ * its batches and its single questions. Enterprise has no such limits. */
+#define SECOND 1000
+#define MINUTE 60000
 
 static const struct provider_tier tiers[] = {
-    TIER("free", 1, 2, 5, 60),
-    TIER("growth", 3, 10, 25, 300),
-    TIER("scale", 5, 20, 50, 1000),
-    TIER("pro", 10, 50, 100, 5000),
-    TIER("enterprise", 20, 1000, 200, 10000),
+    {.name = "free", .limits = {{RATE_ALL, 5, SECOND}, {RATE_ALL, 60, MINUTE}}},
+    {.name = "growth", .limits = {{RATE_ALL, 25, SECOND}, {RATE_ALL, 300, MINUTE}}},
+    {.name = "scale", .limits = {{RATE_ALL, 50, SECOND}, {RATE_ALL, 1000, MINUTE}}},
+    {.name = "pro", .limits = {{RATE_ALL, 100, SECOND}, {RATE_ALL, 5000, MINUTE}}},
+    {.name = "enterprise", .limits = {{RATE_ALL, 200, SECOND}, {RATE_ALL, 10000, MINUTE}}},
     {.name = NULL},
 };
 
-/* --- what every reply has ------------------------------------------------------------------- */
-
-struct envelope {
-    struct json_value root;
-    struct json_value data;
-    struct json_value meta;
+/* 0: none beside the tier's. */
+static const struct {
+    const char *tier;
+    uint32_t batches_s, batches_min, singles_min;
+} submissions[] = {
+    {"free", 1, 2, 10},    {"growth", 3, 10, 100},  {"scale", 5, 20, 500},
+    {"pro", 10, 50, 2000}, {"enterprise", 0, 0, 0},
 };
 
-static struct envelope unwrap(struct json_value root)
+static void add_limit(struct operation *op, uint32_t count, int64_t per_ms)
 {
-    struct envelope v = {root, root, root};
-    struct json_value inner;
+    size_t i = 0;
 
-    if (json_get(root, "data", &inner) && json_type(inner) == JSON_OBJECT)
-        v.data = inner;
-    if (json_get(root, "meta", &inner) && json_type(inner) == JSON_OBJECT)
-        v.meta = inner;
-    return v;
+    while (op->limits[i].count > 0)
+        i++;
+    assert(i + 1 < RATE_LIMITS_MAX);
+    op->limits[i] = (struct rate_limit){RATE_BIT(RATE_SUBMIT), count, per_ms};
 }
 
-/* A count or an amount under the first of the names that any part of the reply has; -1 unknown. */
-static int64_t amount(const struct envelope *v, const char *const *names)
+static void limit(struct operation *op, bool single)
 {
-    const struct json_value parts[] = {v->data, v->meta, v->root};
-    int64_t value;
-
-    for (; *names; names++)
-        for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-            if ((value = reply_amount(parts[i], *names)) >= 0)
-                return value;
-    return -1;
-}
-
-#define AMOUNT(v, ...) amount((v), (const char *const[]){__VA_ARGS__, NULL})
-
-static int64_t total_items(const struct envelope *v)
-{
-    return AMOUNT(v, "totalItems", "totalEmails", "itemCount");
+    memset(op->limits, 0, sizeof op->limits);
+    for (size_t i = 0; i < sizeof submissions / sizeof submissions[0]; i++) {
+        if (strcmp(submissions[i].tier, op->tier->name) != 0)
+            continue;
+        if (single) {
+            add_limit(op, submissions[i].singles_min, MINUTE);
+        } else {
+            add_limit(op, submissions[i].batches_s, SECOND);
+            add_limit(op, submissions[i].batches_min, MINUTE);
+        }
+    }
 }
 
 /* --- requests ------------------------------------------------------------------------------- */
 
-static void balance_build(struct http_request *r)
+const struct enrichso_product *enrichso_product(const struct operation *op)
 {
-    *r = (struct http_request){.method = HTTP_GET};
-    snprintf(r->path, sizeof r->path, "/api/v3/wallets/balance");
+    static const struct enrichso_product *const products[] = {
+        &enrichso_finder, &enrichso_validation, &enrichso_lookup, &enrichso_phone};
+
+    for (size_t i = 0; i < sizeof products / sizeof products[0]; i++)
+        if (strcmp(products[i]->operation, op->name) == 0)
+            return products[i];
+    assert(!"an operation of Enrich.so");
+    return NULL;
 }
 
-static void submit_build(struct http_request *r, const char *product)
+__attribute__((format(printf, 3, 4))) static void
+request(struct http_request *r, enum http_method method, const char *format, ...)
 {
-    *r = (struct http_request){.method = HTTP_POST, .has_body = true};
-    snprintf(r->path, sizeof r->path, "/api/v3/%s/batch", product);
+    va_list args;
+
+    *r = (struct http_request){.method = method, .has_body = method == HTTP_POST};
+    size_t len = (size_t)snprintf(r->path, sizeof r->path, "/api/v3/");
+    va_start(args, format);
+    vsnprintf(r->path + len, sizeof r->path - len, format, args);
+    va_end(args);
 }
 
-static void poll_build(struct http_request *r, const char *product, const char *id)
+static void build_balance(struct http_request *r)
 {
-    *r = (struct http_request){.method = HTTP_GET};
-    snprintf(r->path, sizeof r->path, "/api/v3/%s/batch/%s", product, id);
+    request(r, HTTP_GET, "wallets/balance");
 }
 
-static void page_build(struct http_request *r, const char *product, const char *id, uint32_t page)
+static void build_batch(const struct operation *op, struct http_request *r)
 {
-    *r = (struct http_request){.method = HTTP_GET};
-    snprintf(r->path, sizeof r->path, "/api/v3/%s/batch/%s/results?page=%u&limit=%d", product, id,
-             (unsigned)page, PAGE_ROWS);
+    request(r, HTTP_POST, "%s", enrichso_product(op)->batch);
 }
 
-static void list_end(struct body_writer *w)
+static void build_single(const struct operation *op, struct http_request *r)
 {
-    buf_append_text(w->out, "]}");
+    const struct enrichso_product *p = enrichso_product(op);
+
+    request(r, p->query ? HTTP_GET : HTTP_POST, "%s", p->single);
 }
 
-/* --- replies about a batch ------------------------------------------------------------------ */
-
-static bool balance_parse(struct json_value root, struct balance_reply *out)
+static void build_poll(const struct operation *op, struct http_request *r, const char *id)
 {
-    struct envelope v = unwrap(root);
-    double balance;
-
-    *out = (struct balance_reply){.used_today = -1, .limit_today = -1};
-    /* The schema says "number": of a broken credit nothing can be bought. */
-    if (!json_get_double(v.data, "balance", &balance) || !(balance > -1e15 && balance < 1e15))
-        return false;
-    out->credits = balance > 0 ? (int64_t)balance : 0;
-    return true;
+    request(r, HTTP_GET, "%s/%s", enrichso_product(op)->batch, id);
 }
 
-/* The batch id is a text in the documents; a number would be one too. */
-static bool batch_id(struct json_value data, char *id, size_t size)
+static void build_page(const struct operation *op, struct http_request *r, const char *id,
+                       uint32_t page)
 {
-    static const char *const names[] = {"batchId", "id", "jobId"};
+    request(r, HTTP_GET, "%s/%s/results?page=%u&limit=%d", enrichso_product(op)->batch, id,
+            (unsigned)page, ENRICHSO_PAGE_ROWS);
+}
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct slice text;
-        int64_t number;
-        if (reply_text(data, names[i], &text)) {
-            if (!http_id_valid(text) || text.len >= size)
-                return false;
-            snprintf(id, size, "%.*s", SLICE_ARG(text));
-            return true;
-        }
-        if (json_get_int(data, names[i], &number) && number >= 0) {
-            snprintf(id, size, "%lld", (long long)number);
-            return true;
-        }
+static void batch_end(struct body_writer *w)
+{
+    buf_append_char(w->out, ']');
+    if (w->operation->calls_back && w->callback_url.len > 0) {
+        buf_append_text(w->out, ",\"webhookUrl\":");
+        json_write_string(w->out, w->callback_url);
     }
-    return false;
+    buf_append_char(w->out, '}');
 }
 
-static int submit_parse(const struct operation *op, struct json_value root,
-                        struct submit_reply *out, struct error *e)
+/* A single question is written by its item alone. */
+static void nothing(struct body_writer *w)
 {
-    struct envelope v = unwrap(root);
-
-    (void)op;
-    *out = (struct submit_reply){.items = AMOUNT(&v, "itemCount", "totalItems", "totalEmails"),
-                                 .reserved = AMOUNT(&v, "creditsReserved", "estimatedCredits"),
-                                 .price = AMOUNT(&v, "creditsPerItem"),
-                                 .balance = AMOUNT(&v, "creditsRemaining")};
-    if (!batch_id(v.data, out->id, sizeof out->id))
-        return error_set(e, ERR_DATA, "the reply to the submission names no batch");
-    return 0;
+    (void)w;
 }
 
-static int poll_parse(const struct operation *op, struct json_value root, struct poll_reply *out,
-                      struct error *e)
+/* "leads[17].firstName ...", "body/leads/0/domain ...": validators name the item by list and index.
+ * Of the two lists of phone numbers an index tells no place. */
+static int64_t bad_lead(const struct problem *problem)
 {
-    struct envelope v = unwrap(root);
-    struct slice status;
-
-    (void)op;
-    if (!reply_text(v.data, "status", &status))
-        return error_set(e, ERR_DATA, "the reply gives no status of the batch");
-    /* `progress` is for people: it is fractional, and 100 is not yet completed. */
-    *out = (struct poll_reply){.phase = POLL_PENDING,
-                               .total = total_items(&v),
-                               .processed = AMOUNT(&v, "processedItems", "processedCount")};
-    if (slice_eq_nocase(status, SLICE_LIT("completed")))
-        out->phase = POLL_COMPLETED;
-    else if (slice_eq_nocase(status, SLICE_LIT("failed")))
-        out->phase = POLL_FAILED;
-    /* Words the document does not have, but which can only mean an end. */
-    else if (slice_eq_nocase(status, SLICE_LIT("cancelled")) ||
-             slice_eq_nocase(status, SLICE_LIT("canceled")) ||
-             slice_eq_nocase(status, SLICE_LIT("expired")))
-        out->phase = POLL_FAILED;
-    return 0;
+    return reply_item_place(problem->text, "leads");
 }
 
-/* "leads[17].firstName ...", "emails.3 must be ...", "body/leads/0/domain ...": validators name the
- * item by list and index. */
-static int64_t bad_item(const struct problem *problem)
+static int64_t bad_email(const struct problem *problem)
 {
-    static const char *const lists[] = {"leads", "emails"};
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        const char *at = strstr(problem->text, lists[i]);
-        unsigned long long place;
-        if (at == NULL)
-            continue;
-        at += strlen(lists[i]);
-        if (*at != '[' && *at != '.' && *at != '/')
-            continue;
-        size_t digits = strspn(at + 1, "0123456789");
-        if (slice_u64((struct slice){at + 1, digits}, &place) && place <= UINT32_MAX)
-            return (int64_t)place;
-    }
-    return -1;
+    return reply_item_place(problem->text, "emails");
 }
 
 static enum reply_class classify(const struct http_reply *reply, bool paid,
@@ -239,319 +165,173 @@ static enum reply_class classify(const struct http_reply *reply, bool paid,
     return provider_classify(reply, paid, root != NULL);
 }
 
-/* --- rows of a result page ------------------------------------------------------------------ */
+/* --- options -------------------------------------------------------------------------------- */
 
-static struct slice catch_all_of(struct json_value row)
-{
-    struct slice flag = reply_flag(row, "isCatchAll");
-
-    return flag.len > 0 ? flag : reply_flag(row, "catchAll");
-}
-
-static void answer_end(struct answer *a, enum outcome outcome, struct slice reason)
-{
-    a->outcome = outcome;
-    a->credits = 0;
-    a->reason = reply_cut(reason);
-}
-
-static void finder_row(struct reply_memory *m, struct json_value row, struct page_item *item)
-{
-    struct answer *a = &item->answer;
-    struct slice email = SLICE_EMPTY;
-    struct slice reason = SLICE_EMPTY;
-    bool found = true;
-    bool has_email = reply_text(row, "email", &email);
-
-    reply_text(row, "firstName", &item->echo.value[FIELD_FIRST_NAME]);
-    reply_text(row, "lastName", &item->echo.value[FIELD_LAST_NAME]);
-    reply_text(row, "domain", &item->echo.value[FIELD_DOMAIN]);
-    item->echoed = item->echo.value[FIELD_FIRST_NAME].len > 0 &&
-                           item->echo.value[FIELD_LAST_NAME].len > 0 &&
-                           item->echo.value[FIELD_DOMAIN].len > 0
-                       ? FINDER_QUESTION
-                       : 0;
-    bool said = json_get_bool(row, "found", &found);
-
-    if (has_email && found) {
-        a->outcome = OUTCOME_FOUND;
-        a->credits = FINDER_PRICE;
-        a->value[FIELD_EMAIL] = email;
-        a->value[FIELD_CONFIDENCE] = reply_scalar(m, row, "confidence");
-        a->value[FIELD_EMAIL_CATCH_ALL] = catch_all_of(row);
-        a->value[FIELD_COMPANY_DOMAIN] = item->echo.value[FIELD_DOMAIN];
-        a->value[FIELD_FIRST_NAME] = item->echo.value[FIELD_FIRST_NAME];
-        a->value[FIELD_LAST_NAME] = item->echo.value[FIELD_LAST_NAME];
-        return;
+#define MODE_HELP "many records a request (batch), or each in a request of its own (single)"
+#define WEBHOOK                                                                                    \
+    {                                                                                              \
+        "webhook", "on|off", "off",                                                                \
+            "let the vendor call back: one request for each record and one for the batch"          \
     }
-    if (reply_error(row, &reason)) {
-        answer_end(a, OUTCOME_FAILED, reason);
-    } else if (said && found) {
-        answer_end(a, OUTCOME_FAILED, SLICE_LIT("the reply says found but gives no email"));
-    } else {
-        if (!reply_text(row, "message", &reason))
-            reason = SLICE_LIT("no email found");
-        answer_end(a, OUTCOME_NOT_FOUND, reason);
-    }
-}
 
-/* `result` first: where a reply has both, `status` may be that of the work, not of the address. */
-static bool verdict_of(struct json_value row, struct slice *word)
+static const struct operation_option options[] = {
+    {"mode", "batch|single", "batch", MODE_HELP},
+    WEBHOOK,
+    {.name = NULL},
+};
+
+static const struct operation_option lookup_options[] = {
+    {"mode", "auto|batch|single", "auto",
+     MODE_HELP "; auto: batch where its results say which record they are of, else single"},
+    WEBHOOK,
+    {.name = NULL},
+};
+
+/* A single question takes the vendor up to 2.1 s (examples of the schemas), and the highest limit is
+ * 2,000 a minute. */
+#define SINGLES_LIVE_MAX 64
+/* With callbacks, the first item of a lost submission tells of it; the vendor says nothing of how
+ * long one may take. */
+#define CALLBACK_DOUBT_MS (15 * 60000)
+
+static int alone(struct operation *op)
 {
-    return reply_text(row, "result", word) || reply_text(row, "status", word);
-}
-
-static void validation_row(struct reply_memory *m, struct json_value row, struct page_item *item)
-{
-    struct answer *a = &item->answer;
-    struct slice word;
-    struct slice reason = SLICE_EMPTY;
-
-    if (reply_text(row, "email", &item->echo.value[FIELD_EMAIL]))
-        item->echoed = FIELD_BIT(EMAIL);
-    if (!verdict_of(row, &word)) {
-        if (!reply_error(row, &reason))
-            reason = SLICE_LIT("the reply gives no status");
-        answer_end(a, OUTCOME_FAILED, reason);
-        return;
-    }
-    struct slice status = reply_email_status(m, word);
-    if (slice_eq(status, SLICE_LIT("error")) || slice_eq(status, SLICE_LIT("failed"))) {
-        if (!reply_error(row, &reason) && !reply_text(row, "message", &reason))
-            reason = SLICE_LIT("the vendor could not validate it");
-        answer_end(a, OUTCOME_FAILED, reason);
-        return;
-    }
-    a->outcome = OUTCOME_FOUND;
-    a->credits = VALIDATION_PRICE;
-    a->value[FIELD_EMAIL] = item->echo.value[FIELD_EMAIL];
-    a->value[FIELD_EMAIL_STATUS] = status;
-    reply_text(row, "subStatus", &a->value[FIELD_EMAIL_SUB_STATUS]);
-    a->value[FIELD_EMAIL_FREE] = reply_flag(row, "freeEmail");
-    a->value[FIELD_EMAIL_DISPOSABLE] = reply_flag(row, "disposable");
-    a->value[FIELD_EMAIL_CATCH_ALL] = catch_all_of(row);
-    a->value[FIELD_CONFIDENCE] = reply_scalar(m, row, "confidence");
-}
-
-typedef void row_fn(struct reply_memory *m, struct json_value row, struct page_item *item);
-
-static int rows_parse(struct json_value results, row_fn *read_row, bool raw, struct reply_memory *m,
-                      page_item_fn *fn, void *arg, struct page_reply *out, struct error *e)
-{
-    struct json_walk w;
-
-    for (bool more = json_walk_begin(&w, results); more; more = json_walk_next(&w)) {
-        struct page_item item = {.answer = {.outcome = OUTCOME_NONE}};
-        read_row(m, w.value, &item);
-        if (raw)
-            item.answer.value[FIELD_RAW] = reply_print(m, w.value);
-        if (m->failed)
-            return error_set(e, ERR_INTERNAL, "no memory for a page of results");
-        int rc = fn(arg, &item);
-        if (rc != 0)
-            return rc;
-        out->rows++;
-    }
+    op->delivery = DELIVERY_REPLY;
+    op->query = enrichso_product(op)->query;
+    op->items_max = op->page_rows = 1;
+    op->passes = 1;
+    op->body_begin = op->body_end = nothing;
+    op->body_item = enrichso_product(op)->ask;
+    op->body_pass = NULL;
+    op->build_submit = build_single;
+    op->build_poll = NULL;
+    op->build_page = NULL;
+    op->parse_submit = NULL;
+    op->parse_poll = NULL;
+    op->parse_page = enrichso_single;
+    op->parse_callback = NULL;
+    op->calls_back = false;
+    op->bad_item = NULL;
+    op->echo_unsure = false;
+    op->omitted = NULL;
+    op->poll_first_ms = op->poll_max_ms = 0;
+    op->doubt_ms = 0;
+    op->live_max = SINGLES_LIVE_MAX;
+    limit(op, true);
     return 0;
 }
 
-/* The results of a batch that still runs may be a part of them; taken for the whole, the rest would
- * end as failed. */
-static bool still_runs(struct slice status)
+static int configure(struct operation *op, const struct provider_tier *tier, struct error *e)
 {
-    return slice_eq_nocase(status, SLICE_LIT("queued")) ||
-           slice_eq_nocase(status, SLICE_LIT("processing"));
-}
+    const char *mode = operation_set(op, "mode");
+    bool webhook = strcmp(operation_set(op, "webhook"), "on") == 0;
 
-static int page_parse(struct json_value root, row_fn *read_row, bool raw, struct arena *a,
-                      page_item_fn *fn, void *arg, struct page_reply *out, struct error *e)
-{
-    struct envelope v = unwrap(root);
-    struct reply_memory m;
-    struct json_value results;
-    struct slice status = SLICE_EMPTY;
-
-    *out = (struct page_reply){.total = total_items(&v),
-                               .used = AMOUNT(&v, "creditsUsed"),
-                               .refunded = AMOUNT(&v, "creditsRefunded"),
-                               .balance = AMOUNT(&v, "creditsRemaining")};
-    reply_memory_init(&m, a);
-    if (reply_text(v.data, "status", &status) && still_runs(status))
-        return error_set(e, ERR_DATA, "the batch is %.*s: its results are not complete",
-                         SLICE_ARG(status));
-    if (json_get(v.data, "results", &results) && json_type(results) == JSON_ARRAY)
-        return rows_parse(results, read_row, raw, &m, fn, arg, out, e);
-    /* A failed batch may have none; reading the page has settled its credits all the same. */
-    if (slice_eq_nocase(status, SLICE_LIT("failed")))
-        return 0;
-    return error_set(e, ERR_DATA, "the reply holds no results");
-}
-
-/* --- email-finder --------------------------------------------------------------------------- */
-
-static const char *finder_check(const struct operation *op, struct record *r)
-{
-    (void)op;
-    if (utf8_count(r->value[FIELD_FIRST_NAME]) > NAME_CHARACTERS_MAX)
-        return "first_name is longer than 100 characters";
-    if (utf8_count(r->value[FIELD_LAST_NAME]) > NAME_CHARACTERS_MAX)
-        return "last_name is longer than 100 characters";
-    if (r->value[FIELD_DOMAIN].len > DOMAIN_BYTES_MAX)
-        return "domain is longer than 253 bytes";
-    return NULL;
-}
-
-static void finder_submit(const struct operation *op, struct http_request *r)
-{
-    (void)op;
-    submit_build(r, FINDER_PATH);
-}
-
-static void finder_begin(struct body_writer *w)
-{
-    buf_append_text(w->out, "{\"leads\":[");
-}
-
-static bool finder_item(struct body_writer *w, const struct record *r, field_set set)
-{
-    struct buf *out = w->out;
-    bool first_member = true;
-
-    (void)set;
-
-    buf_append_text(out, w->items == 0 ? "{" : ",{");
-    json_write_member_string(out, &first_member, "firstName", r->value[FIELD_FIRST_NAME]);
-    json_write_member_string(out, &first_member, "lastName", r->value[FIELD_LAST_NAME]);
-    json_write_member_string(out, &first_member, "domain", r->value[FIELD_DOMAIN]);
-    buf_append_char(out, '}');
-    return true;
-}
-
-static void finder_poll(const struct operation *op, struct http_request *r, const char *id)
-{
-    (void)op;
-    poll_build(r, FINDER_PATH, id);
-}
-
-static void finder_page(const struct operation *op, struct http_request *r, const char *id,
-                        uint32_t page)
-{
-    (void)op;
-    page_build(r, FINDER_PATH, id, page);
-}
-
-static int finder_parse(const struct operation *op, struct json_value root, bool raw,
-                        struct arena *a, page_item_fn *fn, void *arg, struct page_reply *out,
-                        struct error *e)
-{
-    (void)op;
-    return page_parse(root, finder_row, raw, a, fn, arg, out, e);
-}
-
-/* --- email-validation ----------------------------------------------------------------------- */
-
-static void validation_submit(const struct operation *op, struct http_request *r)
-{
-    (void)op;
-    submit_build(r, VALIDATION_PATH);
-}
-
-static void validation_begin(struct body_writer *w)
-{
-    buf_append_text(w->out, "{\"emails\":[");
-}
-
-static bool validation_item(struct body_writer *w, const struct record *r, field_set set)
-{
-    (void)set;
-    if (w->items > 0)
-        buf_append_char(w->out, ',');
-    json_write_string(w->out, r->value[FIELD_EMAIL]);
-    return true;
-}
-
-static void validation_poll(const struct operation *op, struct http_request *r, const char *id)
-{
-    (void)op;
-    poll_build(r, VALIDATION_PATH, id);
-}
-
-static void validation_page(const struct operation *op, struct http_request *r, const char *id,
-                            uint32_t page)
-{
-    (void)op;
-    page_build(r, VALIDATION_PATH, id, page);
-}
-
-static int validation_parse(const struct operation *op, struct json_value root, bool raw,
-                            struct arena *a, page_item_fn *fn, void *arg, struct page_reply *out,
-                            struct error *e)
-{
-    (void)op;
-    return page_parse(root, validation_row, raw, a, fn, arg, out, e);
+    (void)tier; /* it is in op */
+    if (strcmp(mode, "single") == 0) {
+        if (webhook)
+            return error_set(e, ERR_USAGE,
+                             "--set: %s/%s calls back for batches only: leave out webhook=on or "
+                             "mode=single",
+                             op->provider->name, op->name);
+        return alone(op);
+    }
+    if (webhook) {
+        op->calls_back = true;
+        op->parse_callback = enrichso_callback;
+        op->doubt_ms = CALLBACK_DOUBT_MS;
+    }
+    if (strcmp(mode, "auto") == 0 && !webhook) {
+        op->echo_unsure = true;
+        op->alone = alone;
+    }
+    limit(op, false);
+    return 0;
 }
 
 /* --- descriptors ---------------------------------------------------------------------------- */
 
-static const field_set finder_accepts[] = {FINDER_QUESTION, 0};
-static const field_set validation_accepts[] = {FIELD_BIT(EMAIL), 0};
+static const field_set lead_accepts[] = {ENRICHSO_LEAD, 0};
+static const field_set email_accepts[] = {FIELD_BIT(EMAIL), 0};
+/* A LinkedIn address is one person for good; an email address may be a team's, or of an employer
+ * that was left, and has to be led back to a person first. */
+static const field_set phone_accepts[] = {FIELD_BIT(LINKEDIN_URL), FIELD_BIT(EMAIL), 0};
+
+/* What is alike in all. Items of at most 254 bytes (an email address; each six when escaped, three
+ * in a query) or 500 (a LinkedIn address, nothing of which is escaped; three in a query). Small
+ * batches are done at once; the vendor advises to poll each 5 to 10 s. */
+#define BATCHES                                                                                    \
+    .provider = &enrichso_provider, .delivery = DELIVERY_PAGES, .page_rows = ENRICHSO_PAGE_ROWS,   \
+    .item_bytes_max = 1536, .poll_first_ms = 500, .poll_max_ms = 10000, .configure = configure,    \
+    .build_submit = build_batch, .body_end = batch_end, .build_poll = build_poll,                  \
+    .build_page = build_page, .parse_submit = enrichso_submitted, .parse_poll = enrichso_polled,   \
+    .parse_page = enrichso_page, .classify = classify
 
 static const struct operation operations[] = {
     {
-        .provider = &enrichso_provider,
+        BATCHES,
         .name = "email-finder",
         .title = "work email address from name and company domain",
         .items_max = 500000,
-        .price = FINDER_PRICE,
-        .accepts = finder_accepts,
+        .price = ENRICHSO_FINDER_PRICE,
+        .accepts = lead_accepts,
         .gives = FIELD_BIT(EMAIL) | FIELD_BIT(CONFIDENCE) | FIELD_BIT(EMAIL_CATCH_ALL) |
                  FIELD_BIT(COMPANY_DOMAIN) | FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME),
-        .page_rows = PAGE_ROWS,
-        .item_bytes_max = 1536,   /* two names of 100 characters, each six bytes when escaped */
-        .answer_bytes_max = 2048, /* the same echoed, an address, a sentence */
-        .poll_first_ms = 500,     /* small batches are done at once; the vendor advises 5-10 s */
-        .poll_max_ms = 10000,
-        .doubt_ms = 0, /* without a webhook nothing reaches a run by itself */
-        .check = finder_check,
-        .build_submit = finder_submit,
-        .body_begin = finder_begin,
-        .body_item = finder_item,
-        .body_end = list_end,
-        .build_poll = finder_poll,
-        .build_page = finder_page,
-        .parse_submit = submit_parse,
-        .parse_poll = poll_parse,
-        .parse_page = finder_parse,
-        .bad_item = bad_item,
-        .classify = classify,
+        .answer_bytes_max = 2048, /* the question echoed, an address, a sentence */
+        .options = options,
+        .check = enrichso_leads_check,
+        .body_begin = enrichso_leads_begin,
+        .body_item = enrichso_leads_item,
+        .bad_item = bad_lead,
     },
     {
-        .provider = &enrichso_provider,
+        BATCHES,
         .name = "email-validation",
         .title = "whether an email address is deliverable",
         .items_max = 500000,
-        .price = VALIDATION_PRICE,
-        .accepts = validation_accepts,
+        .price = ENRICHSO_VALIDATION_PRICE,
+        .accepts = email_accepts,
         .gives = FIELD_BIT(EMAIL) | FIELD_BIT(EMAIL_STATUS) | FIELD_BIT(EMAIL_SUB_STATUS) |
                  FIELD_BIT(EMAIL_FREE) | FIELD_BIT(EMAIL_DISPOSABLE) | FIELD_BIT(EMAIL_CATCH_ALL) |
                  FIELD_BIT(CONFIDENCE),
-        .page_rows = PAGE_ROWS,
-        .item_bytes_max = 1536, /* 254 bytes, each six when escaped */
         .answer_bytes_max = 2048,
-        .poll_first_ms = 500,
-        .poll_max_ms = 10000,
-        .doubt_ms = 0, /* without a webhook nothing reaches a run by itself */
-        .build_submit = validation_submit,
-        .body_begin = validation_begin,
-        .body_item = validation_item,
-        .body_end = list_end,
-        .build_poll = validation_poll,
-        .build_page = validation_page,
-        .parse_submit = submit_parse,
-        .parse_poll = poll_parse,
-        .parse_page = validation_parse,
-        .bad_item = bad_item,
-        .classify = classify,
+        .options = options,
+        .body_begin = enrichso_emails_begin,
+        .body_item = enrichso_emails_item,
+        .bad_item = bad_email,
+    },
+    {
+        BATCHES,
+        .name = "reverse-lookup",
+        .title = "professional profile from email address",
+        .omitted = "no profile found",
+        .items_max = 100000,
+        .price = ENRICHSO_LOOKUP_PRICE,
+        .accepts = email_accepts,
+        .gives = FIELD_BIT(LINKEDIN_URL) | FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME) |
+                 FIELD_BIT(FULL_NAME) | FIELD_BIT(JOB_TITLE) | FIELD_BIT(COMPANY) |
+                 FIELD_BIT(HEADLINE) | FIELD_BIT(LOCATION) | FIELD_BIT(POSITIONS) |
+                 FIELD_BIT(SCHOOLS) | FIELD_BIT(VENDOR_ID),
+        .answer_bytes_max = 16384, /* a long career, each position with a paragraph */
+        .options = lookup_options,
+        .body_begin = enrichso_emails_begin,
+        .body_item = enrichso_emails_item,
+        .bad_item = bad_email,
+    },
+    {
+        BATCHES,
+        .name = "phone-finder",
+        .title = "phone numbers from LinkedIn address or email address",
+        .items_max = 500000, /* of both kinds together */
+        .price = ENRICHSO_PHONE_PRICE,
+        .accepts = phone_accepts,
+        .gives = FIELD_BIT(PHONE) | FIELD_BIT(PHONE_TYPE) | FIELD_BIT(PHONES),
+        .answer_bytes_max = 2048, /* the question echoed, a number of numbers */
+        .options = options,
+        .check = enrichso_phones_check,
+        .passes = 2,
+        .body_begin = enrichso_emails_begin,
+        .body_item = enrichso_phones_item,
+        .body_pass = enrichso_phones_pass,
     },
     {.name = NULL},
 };
@@ -568,6 +348,6 @@ const struct provider enrichso_provider = {
     .operations = operations,
     .live_max = 4,
     .reads_max = 8,
-    .build_balance = balance_build,
-    .parse_balance = balance_parse,
+    .build_balance = build_balance,
+    .parse_balance = enrichso_balance,
 };
