@@ -362,6 +362,20 @@ static const char *operation_problem(const struct provider *p, const struct oper
     return problem ? problem : fields_problem(o);
 }
 
+/* Also of what becomes of it where rows turn out to have no echo. */
+static const char *made_problem(const struct provider *p, const struct operation *made)
+{
+    const char *problem = operation_problem(p, made);
+
+    if (!problem && made->echo_unsure) {
+        struct operation alone = *made;
+        if (alone.alone(&alone) != 0 || alone.items_max != 1 || alone.echo_unsure)
+            return "an operation that cannot ask one by one";
+        problem = operation_problem(p, &alone);
+    }
+    return problem;
+}
+
 /* Every choice that can be made with one option must give a sound operation too. */
 static const char *choices_problem(const struct provider *p, const struct operation *o)
 {
@@ -371,7 +385,7 @@ static const char *choices_problem(const struct provider *p, const struct operat
     for (const struct provider_tier *t = p->tiers; t->name; t++) {
         if (provider_configure(&made, o, t, NULL, 0, &e) != 0)
             return "an operation whose presets contradict each other";
-        const char *problem = operation_problem(p, &made);
+        const char *problem = made_problem(p, &made);
         for (unsigned i = 0; !problem && o->options && o->options[i].name; i++) {
             const char *values = o->options[i].values;
             while (!problem && *values) {
@@ -380,7 +394,7 @@ static const char *choices_problem(const struct provider *p, const struct operat
                 const char *option = text;
                 snprintf(text, sizeof text, "%s=%.*s", o->options[i].name, (int)len, values);
                 if (provider_configure(&made, o, t, &option, 1, &e) == 0)
-                    problem = operation_problem(p, &made);
+                    problem = made_problem(p, &made);
                 values += len + (values[len] != '\0');
             }
         }
