@@ -62,11 +62,13 @@ static int read_file(const char *path, char **key, struct error *e)
     return rc;
 }
 
-int key_load(const struct provider *p, const char *file, char **key, struct error *e)
+/* From the file, else the variable, else the file that the variable with _FILE names; *key is NULL
+ * when there is none of them. */
+static int find(const char *variable, const char *file, char **key, struct error *e)
 {
     char file_variable[64];
-    snprintf(file_variable, sizeof file_variable, "%s_FILE", p->key_env);
-    const char *value = getenv(p->key_env), *path = getenv(file_variable);
+    snprintf(file_variable, sizeof file_variable, "%s_FILE", variable);
+    const char *value = getenv(variable), *path = getenv(file_variable);
     *key = NULL;
     if (file != NULL)
         return read_file(file, key, e);
@@ -75,20 +77,40 @@ int key_load(const struct provider *p, const char *file, char **key, struct erro
         if (*key == NULL)
             abort();
         memcpy(*key, value, strlen(value));
-        int rc = check(p->key_env, *key, e);
+        int rc = check(variable, *key, e);
         if (rc != 0) {
             key_free(*key);
             *key = NULL;
         }
         return rc;
     }
-    if (path != NULL && *path != '\0')
-        return read_file(path, key, e);
+    return path != NULL && *path != '\0' ? read_file(path, key, e) : 0;
+}
+
+int key_load(const struct provider *p, const char *file, char **key, struct error *e)
+{
+    int rc = find(p->key_env, file, key, e);
+    if (rc != 0 || *key != NULL)
+        return rc;
     return error_set(
         e, ERR_CONFIG,
         "no key for %s: put it into a file of mode 0600 and name that with --key-file, or"
-        " set %s or %s; or try --sandbox, which needs none",
-        p->title, p->key_env, file_variable);
+        " set %s or %s_FILE; or try --sandbox, which needs none",
+        p->title, p->key_env, p->key_env);
+}
+
+int key_load_proof(const struct provider *p, const char *file, char **secret, struct error *e)
+{
+    *secret = NULL;
+    switch (p->proof) {
+    case PROOF_TOKEN:
+        return 0;
+    case PROOF_KEY_SHA256:
+        return find(p->key_env, file, secret, e);
+    case PROOF_HMAC_SHA256:
+        return find(p->secret_env, NULL, secret, e);
+    }
+    return error_set(e, ERR_INTERNAL, "a proof of no kind");
 }
 
 void key_free(char *key)

@@ -12,6 +12,10 @@
  * *key is malloc'ed. ERR_CONFIG says what to set; a file that others may read is refused. The key
  * itself is in no message. */
 int key_load(const struct provider *p, const char *file, char **key, struct error *e);
+/* What the provider's callbacks are proved with: its key (`file` as above), or the secret in the
+ * variable secret_env or in the file that secret_env with _FILE names. *secret is NULL where
+ * PROOF_TOKEN needs none, and where none is given. ERR_CONFIG for one that may not be used. */
+int key_load_proof(const struct provider *p, const char *file, char **secret, struct error *e);
 /* Overwrite and free. */
 void key_free(char *key);
 

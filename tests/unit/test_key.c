@@ -219,6 +219,47 @@ static void test_free_nothing(void **state)
     key_free(NULL);
 }
 
+/* What callbacks are proved with; a null where there is none is no failure. */
+static void proofs(void **state)
+{
+    struct provider p = {
+        .name = "p", .title = "P", .key_env = "ENRICHSO_API_KEY", .secret_env = "P_WEBHOOK_SECRET"};
+    struct error e = {0};
+    char *secret;
+    (void)state;
+    setenv("ENRICHSO_API_KEY", SECRET, 1);
+    setenv("P_WEBHOOK_SECRET", "whsec", 1);
+    put_text(path, "from-a-file\n");
+    assert_int_equal(key_load_proof(&p, path, &secret, &e), 0);
+    assert_null(secret);
+    p.proof = PROOF_KEY_SHA256;
+    assert_int_equal(key_load_proof(&p, NULL, &secret, &e), 0);
+    assert_string_equal(secret, SECRET);
+    key_free(secret);
+    assert_int_equal(key_load_proof(&p, path, &secret, &e), 0);
+    assert_string_equal(secret, "from-a-file");
+    key_free(secret);
+    unsetenv("ENRICHSO_API_KEY");
+    assert_int_equal(key_load_proof(&p, NULL, &secret, &e), 0);
+    assert_null(secret);
+    /* A key file is no secret. */
+    p.proof = PROOF_HMAC_SHA256;
+    assert_int_equal(key_load_proof(&p, path, &secret, &e), 0);
+    assert_string_equal(secret, "whsec");
+    key_free(secret);
+    unsetenv("P_WEBHOOK_SECRET");
+    assert_int_equal(key_load_proof(&p, NULL, &secret, &e), 0);
+    assert_null(secret);
+    setenv("P_WEBHOOK_SECRET_FILE", path, 1);
+    assert_int_equal(key_load_proof(&p, NULL, &secret, &e), 0);
+    assert_string_equal(secret, "from-a-file");
+    key_free(secret);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(key_load_proof(&p, NULL, &secret, &e), ERR_CONFIG);
+    assert_null(secret);
+    unsetenv("P_WEBHOOK_SECRET_FILE");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +273,7 @@ int main(void)
         cmocka_unit_test_teardown(test_bad_characters, clean),
         cmocka_unit_test_teardown(test_odd_files, clean),
         cmocka_unit_test_teardown(test_free_nothing, clean),
+        cmocka_unit_test_teardown(proofs, clean),
     };
     return cmocka_run_group_tests_name("key", tests, setup, teardown);
 }
