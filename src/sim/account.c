@@ -1,15 +1,16 @@
 /* Keeps the account: its state is what the lines of the journal add up to.
  *
  * Each change makes a line and is applied by the same function that applies it when the journal is
- * read again, so that a simulator started again has the same balance, batches and times.
+ * read again, so that a simulator started again has the same balance, batches, jobs and times.
  *
  * 1. granted = available + reserved + spent.
  * 2. A batch is reserved once and settled at most once; what it charges is at most what it
- * reserved.
+ *    reserved. A job likewise, with its price.
  * 3. The items of a batch are durable before the line that names them is written.
  *
- * The lines: open {nonce, balance}, submit, settle, single, refused, topup. Killed between a change
- * and its sync: the change was never told to anyone, and is gone. One thread. */
+ * The lines: open {nonce, balance}, submit, settle, answers, job, done, called, refused, topup. That
+ * a job has begun is not written: after a restart it begins anew. Killed between a change and its
+ * sync: the change was never told to anyone, and is gone. One thread. */
 #include "sim/account.h"
 
 #include <stdio.h>
@@ -19,11 +20,14 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "sim/journal.h"
+#include "sim/lines.h"
+#include "sim/vendor.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
 
-#define JOURNAL_VERSION 1
+#define JOURNAL_VERSION 2
 #define DEPTH_MAX       8
+#define SERVICES_MAX    8
 
 /* The last `max` things that happened; older ones are only counted. */
 struct ring {
@@ -33,7 +37,15 @@ struct ring {
     uint64_t forgotten;
 };
 
+/* Answers whose line is being written. */
+struct answering {
+    struct account_post post;
+    uint64_t count;
+    int64_t credits;
+};
+
 struct account {
+    const struct vendor *vendor;
     int lock;
     struct items *items;
     struct journal *journal;
@@ -44,7 +56,11 @@ struct account {
     int64_t granted, reserved, spent;
     struct account_batch **batch;
     uint32_t batches, batch_places;
-    struct account_singles singles[SERVICES];
+    struct account_job **job;
+    uint64_t jobs, job_places;
+    struct account_work work;
+    struct account_singles singles[SERVICES_MAX];
+    struct answering answering;
     struct ring posts, transactions;
 };
 
@@ -79,51 +95,6 @@ static const void *ring_get(const struct ring *r, uint64_t i)
 
 /* ---- lines ---- */
 
-static void write_hex(struct buf *out, bool *first, const char *name, const uint8_t *bytes,
-                      size_t len)
-{
-    char text[2 * DIGEST_LEN + 1];
-    digest_hex(bytes, len, text);
-    json_write_member_string(out, first, name, slice_of(text));
-}
-
-static bool read_hex(struct json_value line, const char *name, uint8_t *bytes, size_t len)
-{
-    struct slice text;
-    if (!json_get_string(line, name, &text) || text.len != 2 * len)
-        return false;
-    for (size_t i = 0; i < 2 * len; i++) {
-        char c = text.data[i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (digit < 0)
-            return false;
-        bytes[i / 2] = (uint8_t)(i % 2 ? bytes[i / 2] | digit : digit << 4);
-    }
-    return true;
-}
-
-static bool read_u32(struct json_value line, const char *name, uint32_t *out)
-{
-    int64_t value;
-    if (!json_get_int(line, name, &value) || value < 0 || value > UINT32_MAX)
-        return false;
-    *out = (uint32_t)value;
-    return true;
-}
-
-static bool read_service(struct json_value line, enum service *service)
-{
-    struct slice name;
-    if (!json_get_string(line, "operation", &name))
-        return false;
-    for (unsigned s = 0; s < SERVICES; s++)
-        if (slice_eq(name, slice_of(question_services[s].name))) {
-            *service = (enum service)s;
-            return true;
-        }
-    return false;
-}
-
 static struct buf *line_begin(struct account *a, bool *first, const char *event, bool durable)
 {
     struct buf *out = journal_pending(a->journal);
@@ -138,72 +109,6 @@ static struct buf *line_begin(struct account *a, bool *first, const char *event,
 static void line_end(struct buf *out)
 {
     buf_append_text(out, "}\n");
-}
-
-static void write_post(struct buf *out, bool *first, const struct account_post *p)
-{
-    json_write_member_string(out, first, "operation", slice_of(question_services[p->service].name));
-    json_write_member_i64(out, first, "status", p->status);
-    json_write_member_i64(out, first, "at_ms", p->at_ms);
-    json_write_member_i64(out, first, "connection", (int64_t)p->connection);
-    write_hex(out, first, "body_sha256", p->body, DIGEST_LEN);
-    if (p->fault[0])
-        json_write_member_string(out, first, "fault", slice_of(p->fault));
-}
-
-static bool read_post(struct json_value line, struct account_post *p)
-{
-    int64_t status, connection;
-    struct slice fault = SLICE_EMPTY;
-    *p = (struct account_post){.batch = -1};
-    if (!read_service(line, &p->service) || !json_get_int(line, "status", &status) ||
-        !json_get_int(line, "at_ms", &p->at_ms) || !json_get_int(line, "connection", &connection) ||
-        !read_hex(line, "body_sha256", p->body, DIGEST_LEN))
-        return false;
-    json_get_string(line, "fault", &fault);
-    if (fault.len < sizeof p->fault)
-        memcpy(p->fault, fault.data, fault.len);
-    p->status = (int)status;
-    p->connection = (uint64_t)connection;
-    return true;
-}
-
-static void write_batch(struct buf *out, bool *first, const struct account_batch *b)
-{
-    json_write_member_string(out, first, "id", slice_of(b->id));
-    json_write_member_i64(out, first, "fate", b->fate);
-    json_write_member_i64(out, first, "seed", (int64_t)b->truth.seed);
-    json_write_member_i64(out, first, "found_percent", b->truth.found_percent);
-    json_write_member_i64(out, first, "items", b->range.count);
-    json_write_member_i64(out, first, "original", b->original);
-    json_write_member_i64(out, first, "charge_items", b->charge_items);
-    json_write_member_i64(out, first, "price", b->price);
-    json_write_member_i64(out, first, "reserved", b->reserved);
-    json_write_member_i64(out, first, "offset", (int64_t)b->range.offset);
-    json_write_member_i64(out, first, "bytes", (int64_t)b->range.bytes);
-}
-
-static bool read_batch(struct json_value line, struct account_batch *b)
-{
-    int64_t seed, offset, bytes;
-    uint32_t fate;
-    struct slice id;
-    if (!json_get_string(line, "id", &id) || id.len >= sizeof b->id ||
-        !read_u32(line, "fate", &fate) || fate > FATE_HALF_FAILS ||
-        !json_get_int(line, "seed", &seed) ||
-        !read_u32(line, "found_percent", &b->truth.found_percent) ||
-        !read_u32(line, "items", &b->range.count) || !read_u32(line, "original", &b->original) ||
-        !read_u32(line, "charge_items", &b->charge_items) ||
-        !json_get_int(line, "price", &b->price) || !json_get_int(line, "reserved", &b->reserved) ||
-        !json_get_int(line, "offset", &offset) || !json_get_int(line, "bytes", &bytes))
-        return false;
-    memcpy(b->id, id.data, id.len);
-    b->fate = (enum account_fate)fate;
-    b->truth.seed = (uint64_t)seed;
-    b->range.offset = (uint64_t)offset;
-    b->range.bytes = (uint64_t)bytes;
-    b->range.fields = question_services[b->service].fields;
-    return true;
 }
 
 /* ---- what a line does ---- */
@@ -239,15 +144,13 @@ static struct account_batch *apply_submit(struct account *a, const struct accoun
     return own;
 }
 
+/* From the last: those that are asked for are mostly young. */
 static uint32_t batch_number(const struct account *a, const char *id)
 {
-    unsigned nonce, number;
-    char tail;
-    if (strlen(id) != 22 || sscanf(id, "batch_%8x%8x%c", &nonce, &number, &tail) != 2)
-        return UINT32_MAX;
-    if (nonce != a->nonce || number >= a->batches || strcmp(a->batch[number]->id, id) != 0)
-        return UINT32_MAX;
-    return number;
+    for (uint32_t i = a->batches; i > 0; i--)
+        if (strcmp(a->batch[i - 1]->id, id) == 0)
+            return i - 1;
+    return UINT32_MAX;
 }
 
 static void apply_settle(struct account *a, uint32_t number, int64_t charged, int64_t at_ms)
@@ -261,18 +164,65 @@ static void apply_settle(struct account *a, uint32_t number, int64_t charged, in
         apply_move(a, MOVE_REFUND, b->reserved - charged, at_ms, number);
 }
 
-static void apply_single(struct account *a, const struct account_post *post, int64_t credits)
+static void apply_answers(struct account *a, const struct account_post *post, uint64_t count,
+                          int64_t credits)
 {
     struct account_post p = *post;
+    struct account_singles *singles = &a->singles[p.service - a->vendor->services];
     p.accepted = true;
     p.single = true;
     p.credits = credits;
-    a->singles[p.service].count++;
-    a->singles[p.service].credits += credits;
+    singles->count += count;
+    singles->credits += credits;
     a->spent += credits;
     if (credits > 0)
         apply_move(a, MOVE_DEDUCTION, -credits, p.at_ms, -1);
     apply_post(a, &p);
+}
+
+/* text and callback are the job's from now on. */
+static struct account_job *apply_job(struct account *a, const struct account_job *job,
+                                     const struct account_post *post)
+{
+    if (a->jobs == a->job_places) {
+        a->job_places = a->job_places ? a->job_places * 2 : 64;
+        a->job = must(realloc(a->job, a->job_places * sizeof(struct account_job *)));
+    }
+    struct account_job *own = must(malloc(sizeof *own));
+    struct account_post p = *post;
+    *own = *job;
+    own->number = a->jobs;
+    own->state = JOB_QUEUED;
+    own->at_ms = p.at_ms;
+    p.accepted = true;
+    p.job = (int64_t)a->jobs;
+    a->job[a->jobs++] = own;
+    a->work.first_ms = a->work.first_ms ? a->work.first_ms : p.at_ms;
+    if (own->upfront) {
+        a->reserved += own->price;
+        apply_move(a, MOVE_DEDUCTION, -own->price, p.at_ms, -1);
+    }
+    apply_post(a, &p);
+    return own;
+}
+
+static void apply_done(struct account *a, struct account_job *job, int64_t charged, int64_t at_ms,
+                       int64_t busy_ms)
+{
+    if (job->upfront || job->state == JOB_RUNNING)
+        a->reserved -= job->price;
+    job->state = job->fail[0] ? JOB_FAILED : JOB_FINISHED;
+    job->charged = charged;
+    job->ended_ms = at_ms;
+    a->spent += charged;
+    a->work.busy_ms += busy_ms;
+    a->work.last_ms = at_ms;
+    a->work.finished += job->state == JOB_FINISHED;
+    a->work.failed += job->state == JOB_FAILED;
+    if (job->upfront && charged < job->price)
+        apply_move(a, MOVE_REFUND, job->price - charged, at_ms, -1);
+    else if (!job->upfront && charged > 0)
+        apply_move(a, MOVE_DEDUCTION, -charged, at_ms, -1);
 }
 
 static void apply_grant(struct account *a, int64_t credits, int64_t at_ms)
@@ -287,7 +237,7 @@ static bool replay_open(struct account *a, struct json_value line)
 {
     int64_t version, balance, at_ms;
     if (a->opened || !json_get_int(line, "version", &version) || version != JOURNAL_VERSION ||
-        !read_u32(line, "nonce", &a->nonce) || !json_get_int(line, "balance", &balance) ||
+        !lines_read_u32(line, "nonce", &a->nonce) || !json_get_int(line, "balance", &balance) ||
         !json_get_int(line, "at_ms", &at_ms))
         return false;
     a->opened = true;
@@ -299,10 +249,10 @@ static bool replay_submit(struct account *a, struct json_value line)
 {
     struct account_post post;
     struct account_batch b = {0};
-    if (!read_post(line, &post))
+    if (!lines_read_post(line, a->vendor, &post))
         return false;
     b.service = post.service;
-    if (!read_batch(line, &b) || !items_has(a->items, &b.range))
+    if (!lines_read_batch(line, &b) || !items_has(a->items, &b.range))
         return false;
     b.connection = post.connection;
     b.at_ms = post.at_ms;
@@ -328,20 +278,109 @@ static bool replay_settle(struct account *a, struct json_value line)
     return true;
 }
 
-static bool replay_single(struct account *a, struct json_value line)
+static bool replay_answers(struct account *a, struct json_value line)
 {
     struct account_post post;
-    int64_t credits;
-    if (!read_post(line, &post) || !json_get_int(line, "credits", &credits))
+    struct json_value questions;
+    struct json_walk w;
+    uint64_t count = 0;
+    int64_t credits, sum = 0;
+    if (!lines_read_post(line, a->vendor, &post) || !json_get(line, "questions", &questions))
         return false;
-    apply_single(a, &post, credits);
+    for (bool more = json_walk_begin(&w, questions); more; more = json_walk_next(&w), count++) {
+        if (!json_get_int(w.value, "credits", &credits))
+            return false;
+        sum += credits;
+    }
+    apply_answers(a, &post, count, sum);
     return true;
+}
+
+/* The fields of a question, each with a 16-bit length before it, in memory of their own. */
+static char *pack_fields(const struct question *q)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < q->service->fields; i++)
+        len += sizeof(uint16_t) + q->field[i].len;
+    char *text = must(malloc(len)), *at = text;
+    for (unsigned i = 0; i < q->service->fields; i++) {
+        uint16_t field = (uint16_t)q->field[i].len;
+        memcpy(at, &field, sizeof field);
+        at += sizeof field;
+        if (field > 0)
+            memcpy(at, q->field[i].data, field);
+        at += field;
+    }
+    return text;
+}
+
+void account_job_question(const struct account_job *job, struct question *q)
+{
+    const char *at = job->text;
+    *q = (struct question){.service = job->service};
+    for (unsigned i = 0; i < job->service->fields; i++) {
+        uint16_t field;
+        memcpy(&field, at, sizeof field);
+        q->field[i] = (struct slice){at + sizeof field, field};
+        at += sizeof field + field;
+    }
+}
+
+static bool replay_job(struct account *a, struct json_value line)
+{
+    struct account_post post;
+    struct account_job job = {0};
+    struct question q;
+    struct slice callback = SLICE_EMPTY;
+    if (!lines_read_post(line, a->vendor, &post) || !lines_read_job(line, &job) ||
+        !lines_read_question(line, post.service, &q))
+        return false;
+    for (unsigned i = 0; i < q.service->fields; i++)
+        if (q.field[i].len > QUESTION_FIELD_BYTES_MAX)
+            return false;
+    json_get_string(line, "callback", &callback);
+    job.service = post.service;
+    job.text = pack_fields(&q);
+    job.callback = must(strndup(callback.data, callback.len));
+    apply_job(a, &job, &post);
+    return true;
+}
+
+/* The job that a line is about; NULL when there is none. */
+static struct account_job *line_job(struct account *a, struct json_value line)
+{
+    int64_t number;
+    if (!json_get_int(line, "job", &number) || number < 0 || (uint64_t)number >= a->jobs)
+        return NULL;
+    return a->job[number];
+}
+
+static bool replay_done(struct account *a, struct json_value line)
+{
+    struct account_job *job = line_job(a, line);
+    int64_t charged, at_ms, busy_ms;
+    struct slice fail;
+    if (!job || job->ended_ms || !json_get_int(line, "charged", &charged) ||
+        !json_get_int(line, "at_ms", &at_ms) || !json_get_int(line, "busy_ms", &busy_ms) ||
+        !json_get_string(line, "fail", &fail) || fail.len >= sizeof job->fail)
+        return false;
+    memcpy(job->fail, fail.data, fail.len);
+    apply_done(a, job, charged, at_ms, busy_ms);
+    return true;
+}
+
+static bool replay_called(struct account *a, struct json_value line)
+{
+    struct account_job *job = line_job(a, line);
+    if (job)
+        job->called = true;
+    return job != NULL;
 }
 
 static bool replay_refused(struct account *a, struct json_value line)
 {
     struct account_post post;
-    if (!read_post(line, &post) || !json_get_bool(line, "single", &post.single))
+    if (!lines_read_post(line, a->vendor, &post) || !json_get_bool(line, "single", &post.single))
         return false;
     apply_post(a, &post);
     return true;
@@ -360,8 +399,9 @@ static const struct {
     const char *event;
     bool (*replay)(struct account *a, struct json_value line);
 } events[] = {
-    {"open", replay_open},     {"submit", replay_submit},   {"settle", replay_settle},
-    {"single", replay_single}, {"refused", replay_refused}, {"topup", replay_topup},
+    {"open", replay_open},   {"submit", replay_submit},   {"settle", replay_settle},
+    {"job", replay_job},     {"done", replay_done},       {"called", replay_called},
+    {"topup", replay_topup}, {"answers", replay_answers}, {"refused", replay_refused},
 };
 
 static int replay_line(void *arg, struct slice text, struct error *e)
@@ -407,10 +447,12 @@ static void begin_account(struct account *a, int64_t balance)
     apply_grant(a, balance, clock_wall_ms());
 }
 
-int account_open(struct account **out, const char *folder, int64_t balance, struct error *e)
+int account_open(struct account **out, const char *folder, const struct vendor *vendor,
+                 int64_t balance, struct error *e)
 {
     struct account *a = must(calloc(1, sizeof *a));
     *out = NULL;
+    a->vendor = vendor;
     a->lock = -1;
     a->posts = (struct ring){.size = sizeof(struct account_post), .max = ACCOUNT_POSTS_MAX};
     a->transactions =
@@ -425,10 +467,17 @@ int account_open(struct account **out, const char *folder, int64_t balance, stru
     }
     if (code != 0) {
         account_close(a);
-        return error_prefix(e, "the simulator's account");
+        return error_prefix(e, "the simulator's account with %s", vendor->name);
     }
     *out = a;
     return 0;
+}
+
+static void job_free(struct account_job *job)
+{
+    free((char *)job->text);
+    free((char *)job->callback);
+    free(job);
 }
 
 void account_close(struct account *a)
@@ -441,6 +490,9 @@ void account_close(struct account *a)
     for (uint32_t i = 0; i < a->batches; i++)
         free(a->batch[i]);
     free(a->batch);
+    for (uint64_t i = 0; i < a->jobs; i++)
+        job_free(a->job[i]);
+    free(a->job);
     free(a->posts.data);
     free(a->transactions.data);
     journal_close(a->journal);
@@ -458,14 +510,15 @@ const struct account_batch *account_submit(struct account *a, const struct accou
 {
     struct account_batch b = *draft;
     bool first;
-    snprintf(b.id, sizeof b.id, "batch_%08x%08x", a->nonce, a->batches);
+    if (!b.id[0])
+        snprintf(b.id, sizeof b.id, "batch_%08x%08x", a->nonce, a->batches);
     b.reserved = b.price * b.range.count;
     b.at_ms = post->at_ms;
     b.connection = post->connection;
     memcpy(b.body, post->body, sizeof b.body);
     struct buf *out = line_begin(a, &first, "submit", true);
-    write_post(out, &first, post);
-    write_batch(out, &first, &b);
+    lines_write_post(out, &first, post);
+    lines_write_batch(out, &first, &b);
     line_end(out);
     return apply_submit(a, &b, post);
 }
@@ -482,24 +535,113 @@ void account_settle(struct account *a, const struct account_batch *b, int64_t ch
     apply_settle(a, batch_number(a, b->id), charged, at_ms);
 }
 
-void account_single(struct account *a, const struct question *q, int64_t credits,
-                    const struct account_post *post)
+void account_answer_begin(struct account *a, const struct account_post *post,
+                          const struct truth *truth)
 {
     bool first;
-    struct buf *out = line_begin(a, &first, "single", true);
-    write_post(out, &first, post);
+    struct buf *out = line_begin(a, &first, "answers", true);
+    a->answering = (struct answering){.post = *post};
+    lines_write_post(out, &first, post);
+    lines_write_truth(out, &first, truth);
+    json_write_key(out, &first, "questions");
+    buf_append_char(out, '[');
+}
+
+void account_answer_add(struct account *a, const struct question *q, int64_t credits)
+{
+    bool first = true;
+    struct buf *out = journal_pending(a->journal);
+    buf_append_text(out, a->answering.count++ ? ",{" : "{");
+    lines_write_question(out, &first, q);
     json_write_member_i64(out, &first, "credits", credits);
-    json_write_key(out, &first, "question");
-    question_print(q, out);
+    buf_append_char(out, '}');
+    a->answering.credits += credits;
+}
+
+void account_answer_end(struct account *a)
+{
+    struct buf *out = journal_pending(a->journal);
+    buf_append_char(out, ']');
     line_end(out);
-    apply_single(a, post, credits);
+    apply_answers(a, &a->answering.post, a->answering.count, a->answering.credits);
+}
+
+void account_answer(struct account *a, const struct account_post *post, const struct truth *truth,
+                    const struct question *q, int64_t credits)
+{
+    account_answer_begin(a, post, truth);
+    account_answer_add(a, q, credits);
+    account_answer_end(a);
+}
+
+const struct account_job *account_job_add(struct account *a, const struct question *q,
+                                          const struct account_job *draft,
+                                          const struct account_post *post)
+{
+    struct account_job job = *draft;
+    bool first;
+    job.service = q->service;
+    job.text = pack_fields(q);
+    job.callback = must(strdup(draft->callback ? draft->callback : ""));
+    struct buf *out = line_begin(a, &first, "job", true);
+    lines_write_post(out, &first, post);
+    lines_write_job(out, &first, &job);
+    if (job.callback[0])
+        json_write_member_string(out, &first, "callback", slice_of(job.callback));
+    lines_write_question(out, &first, q);
+    line_end(out);
+    return apply_job(a, &job, post);
+}
+
+void account_job_start(struct account *a, uint64_t number, int64_t now_ms)
+{
+    struct account_job *job = a->job[number];
+    job->state = JOB_RUNNING;
+    job->begun_mono_ms = now_ms;
+    if (!job->upfront)
+        a->reserved += job->price;
+}
+
+void account_job_end(struct account *a, uint64_t number, int64_t charged, const char *fail,
+                     int64_t busy_ms)
+{
+    struct account_job *job = a->job[number];
+    bool first;
+    int64_t at_ms = clock_wall_ms();
+    snprintf(job->fail, sizeof job->fail, "%s", fail);
+    struct buf *out = line_begin(a, &first, "done", true);
+    json_write_member_i64(out, &first, "job", (int64_t)number);
+    json_write_member_i64(out, &first, "charged", charged);
+    json_write_member_string(out, &first, "fail", slice_of(job->fail));
+    json_write_member_i64(out, &first, "busy_ms", busy_ms);
+    json_write_member_i64(out, &first, "at_ms", at_ms);
+    line_end(out);
+    apply_done(a, job, charged, at_ms, busy_ms);
+}
+
+void account_job_called(struct account *a, uint64_t number)
+{
+    bool first;
+    if (a->job[number]->called)
+        return;
+    struct buf *out = line_begin(a, &first, "called", false);
+    json_write_member_i64(out, &first, "job", (int64_t)number);
+    line_end(out);
+    a->job[number]->called = true;
+}
+
+void account_job_polled(struct account *a, uint64_t number)
+{
+    uint64_t polls = ++a->job[number]->polls;
+    a->work.polls++;
+    a->work.polls_max = polls > a->work.polls_max ? polls : a->work.polls_max;
 }
 
 void account_refuse(struct account *a, const struct account_post *post)
 {
     bool first;
     struct buf *out = line_begin(a, &first, "refused", false);
-    write_post(out, &first, post);
+    lines_write_post(out, &first, post);
     json_write_member_bool(out, &first, "single", post->single);
     line_end(out);
     apply_post(a, post);
@@ -581,7 +723,27 @@ const struct account_batch *account_find(const struct account *a, const char *id
     return number == UINT32_MAX ? NULL : a->batch[number];
 }
 
-struct account_singles account_singles(const struct account *a, enum service service)
+uint32_t account_nonce(const struct account *a)
+{
+    return a->nonce;
+}
+
+uint64_t account_jobs(const struct account *a)
+{
+    return a->jobs;
+}
+
+const struct account_job *account_job(const struct account *a, uint64_t number)
+{
+    return number < a->jobs ? a->job[number] : NULL;
+}
+
+struct account_work account_work(const struct account *a)
+{
+    return a->work;
+}
+
+struct account_singles account_singles(const struct account *a, unsigned service)
 {
     return a->singles[service];
 }
@@ -608,27 +770,44 @@ const struct account_transaction *account_transaction(const struct account *a, u
     return ring_get(&a->transactions, i);
 }
 
-struct singles_walk {
+struct answers_walk {
     struct account *account;
-    struct buf *out;
+    struct buf *scratch;
+    account_answer_fn *fn;
+    void *arg;
 };
 
-static int print_single(void *arg, struct slice text, struct error *e)
+static int walk_answers(void *arg, struct slice text, struct error *e)
 {
-    struct singles_walk *w = arg;
-    struct json_value line, question;
+    struct answers_walk *w = arg;
+    struct json_value line, questions;
+    struct json_walk each;
+    struct account_post post;
+    struct truth truth;
+    struct slice event;
     if (json_parse(w->account->json, text, &line, e) != 0)
         return e->code;
-    if (json_get(line, "question", &question)) {
-        json_print(question, w->out);
-        buf_append_char(w->out, '\n');
+    if (!json_get_string(line, "event", &event) || !slice_eq(event, SLICE_LIT("answers")))
+        return 0;
+    if (!lines_read_post(line, w->account->vendor, &post) || !lines_read_truth(line, &truth) ||
+        !json_get(line, "questions", &questions))
+        return error_set(e, ERR_DATA, "not a line of a simulator's journal");
+    for (bool more = json_walk_begin(&each, questions); more; more = json_walk_next(&each)) {
+        struct question q;
+        int64_t credits = 0;
+        lines_read_question(each.value, post.service, &q);
+        json_get_int(each.value, "credits", &credits);
+        question_normalise(&q, w->scratch);
+        if (w->fn(w->arg, &q, &truth, credits, e) != 0)
+            return e->code;
     }
-    return w->out->failed ? error_set(e, ERR_INTERNAL, "too many single requests to list") : 0;
+    return 0;
 }
 
-int account_print_singles(struct account *a, struct buf *out, struct error *e)
+int account_walk_answers(struct account *a, struct buf *scratch, account_answer_fn *fn, void *arg,
+                         struct error *e)
 {
-    struct singles_walk w = {a, out};
+    struct answers_walk w = {a, scratch, fn, arg};
     int code = account_sync(a, e);
-    return code != 0 ? code : journal_read(a->journal, print_single, &w, e);
+    return code != 0 ? code : journal_read(a->journal, walk_answers, &w, e);
 }

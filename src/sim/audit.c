@@ -1,11 +1,11 @@
-/* Shows the account to whoever judges a client by it. One thread. */
+/* Shows accounts to whoever judges a client by them. One thread. */
 #include "sim/audit.h"
 
 #include <string.h>
 
+#include "sim/questions.h"
+#include "sim/shop.h"
 #include "wire/json_write.h"
-
-#define SCRATCH_MAX ((size_t)1 << 20)
 
 bool audit_owns(const char *path)
 {
@@ -15,12 +15,10 @@ bool audit_owns(const char *path)
 static void reply_error(struct call *c, int status, const char *message)
 {
     bool first = true;
-    c->status = status;
-    buf_reset(&c->body);
-    buf_append_text(&c->headers, "Content-Type: application/json\n");
-    buf_append_char(&c->body, '{');
-    json_write_member_string(&c->body, &first, "error", slice_of(message));
-    buf_append_text(&c->body, "}\n");
+    struct buf *out = call_json(c, status);
+    buf_append_char(out, '{');
+    json_write_member_string(out, &first, "error", slice_of(message));
+    buf_append_text(out, "}\n");
 }
 
 static void write_digest(struct buf *out, bool *first, const uint8_t digest[DIGEST_LEN])
@@ -35,8 +33,7 @@ static void print_batch(struct buf *out, const struct account_batch *b)
     bool first = true;
     buf_append_char(out, '{');
     json_write_member_string(out, &first, "id", slice_of(b->id));
-    json_write_member_string(out, &first, "operation",
-                             slice_of(question_services[b->service].name));
+    json_write_member_string(out, &first, "operation", slice_of(b->service->name));
     json_write_member_i64(out, &first, "items", b->range.count);
     json_write_member_i64(out, &first, "original", b->original);
     json_write_member_i64(out, &first, "reserved", b->reserved);
@@ -48,18 +45,22 @@ static void print_batch(struct buf *out, const struct account_batch *b)
     buf_append_char(out, '}');
 }
 
-static void print_post(struct buf *out, const struct account *a, const struct account_post *p)
+static void print_post(struct buf *out, const struct shop *shop, const struct account_post *p)
 {
+    const struct account *a = shop->account;
+    char id[ACCOUNT_ID_MAX] = "";
     bool first = true;
+    if (p->batch >= 0)
+        memcpy(id, account_batch(a, (uint32_t)p->batch)->id, sizeof id);
+    if (p->job >= 0)
+        shop->vendor->job_id(shop, (uint64_t)p->job, id);
     buf_append_char(out, '{');
-    json_write_member_string(out, &first, "operation",
-                             slice_of(question_services[p->service].name));
+    json_write_member_string(out, &first, "operation", slice_of(p->service->name));
     json_write_member_bool(out, &first, "single", p->single);
     json_write_member_bool(out, &first, "accepted", p->accepted);
     json_write_member_i64(out, &first, "status", p->status);
-    if (p->batch >= 0)
-        json_write_member_string(out, &first, "id",
-                                 slice_of(account_batch(a, (uint32_t)p->batch)->id));
+    if (id[0])
+        json_write_member_string(out, &first, "id", slice_of(id));
     if (p->single)
         json_write_member_i64(out, &first, "charged", p->credits);
     if (p->fault[0])
@@ -70,113 +71,120 @@ static void print_post(struct buf *out, const struct account *a, const struct ac
     buf_append_char(out, '}');
 }
 
-static void print_singles(struct buf *out, const struct account *a)
+static void print_singles(struct buf *out, const struct shop *shop)
 {
     bool first = true;
     buf_append_char(out, '{');
-    for (unsigned s = 0; s < SERVICES; s++) {
-        struct account_singles singles = account_singles(a, (enum service)s);
-        json_write_key(out, &first, question_services[s].name);
+    for (unsigned s = 0; s < shop->vendor->service_count; s++) {
+        struct account_singles singles = account_singles(shop->account, s);
+        json_write_key(out, &first, shop->vendor->services[s].name);
         buf_append_format(out, "{\"accepted\":%llu,\"charged\":%lld}",
                           (unsigned long long)singles.count, (long long)singles.credits);
     }
     buf_append_char(out, '}');
 }
 
-static void print_requests(struct buf *out, const struct audit *a)
+static void print_requests(struct buf *out, const struct shop *shop)
 {
     bool first = true;
     buf_append_char(out, '{');
     for (unsigned c = 0; c < CLASSES; c++)
-        json_write_member_i64(out, &first, faults_class_name((enum fault_class)c),
-                              (int64_t)a->requests[c]);
+        if (c != CLASS_CALLBACK)
+            json_write_member_i64(out, &first, faults_class_name((enum fault_class)c),
+                                  (int64_t)shop->requests[c]);
     buf_append_char(out, '}');
 }
 
-static void reply_account(struct audit *a, struct call *c)
+static void print_lists(struct buf *out, const struct shop *shop, bool *first)
 {
-    const struct account *account = a->account;
-    struct buf *out = &c->body;
+    const struct account *account = shop->account;
     uint64_t forgotten, posts = account_posts(account, &forgotten);
-    bool first = true;
-    buf_append_char(out, '{');
-    json_write_member_i64(out, &first, "granted", account_granted(account));
-    json_write_member_i64(out, &first, "balance", account_available(account));
-    json_write_member_i64(out, &first, "reserved", account_reserved(account));
-    json_write_member_i64(out, &first, "spent", account_spent(account));
-    json_write_member_i64(out, &first, "limited", (int64_t)a->limited);
-    json_write_member_i64(out, &first, "unauthorized", (int64_t)a->unauthorized);
-    json_write_key(out, &first, "requests");
-    print_requests(out, a);
-    json_write_key(out, &first, "singles");
-    print_singles(out, account);
-    json_write_key(out, &first, "submissions");
+    json_write_key(out, first, "submissions");
     buf_append_char(out, '[');
     for (uint32_t i = 0; i < account_batches(account); i++) {
         buf_append_text(out, i ? ",\n" : "\n");
         print_batch(out, account_batch(account, i));
     }
     buf_append_char(out, ']');
-    json_write_member_i64(out, &first, "posts_forgotten", (int64_t)forgotten);
-    json_write_key(out, &first, "posts");
+    json_write_member_i64(out, first, "posts_forgotten", (int64_t)forgotten);
+    json_write_key(out, first, "posts");
     buf_append_char(out, '[');
     for (uint64_t i = 0; i < posts; i++) {
         buf_append_text(out, i ? ",\n" : "\n");
-        print_post(out, account, account_post(account, i));
+        print_post(out, shop, account_post(account, i));
     }
-    buf_append_text(out, "]}\n");
-    buf_append_text(&c->headers, "Content-Type: application/json\n");
-    c->status = 200;
+    buf_append_char(out, ']');
 }
 
-static int print_identities(struct audit *a, const struct account_batch *b, struct buf *out,
-                            struct error *e)
+static void reply_account(struct shop *shop, struct call *c)
 {
-    const struct items_view *view;
-    struct buf scratch;
-    if (items_open_view(account_items(a->account), &b->range, &view, e) != 0)
-        return e->code;
-    buf_init(&scratch, SCRATCH_MAX);
-    for (uint32_t i = 0; i < b->range.count; i++) {
-        struct question q = {.service = b->service};
-        items_get(view, i, q.field);
-        question_normalise(&q, &scratch);
-        question_print(&q, out);
-        buf_append_char(out, '\n');
-    }
-    buf_deinit(&scratch);
-    return 0;
+    const struct account *account = shop->account;
+    struct buf *out = call_json(c, 200);
+    bool first = true;
+    buf_append_char(out, '{');
+    json_write_member_string(out, &first, "vendor", slice_of(shop->vendor->name));
+    json_write_member_i64(out, &first, "granted", account_granted(account));
+    json_write_member_i64(out, &first, "balance", account_available(account));
+    json_write_member_i64(out, &first, "reserved", account_reserved(account));
+    json_write_member_i64(out, &first, "spent", account_spent(account));
+    json_write_member_i64(out, &first, "limited", (int64_t)shop->limited);
+    json_write_member_i64(out, &first, "unauthorized", (int64_t)shop->unauthorized);
+    json_write_key(out, &first, "requests");
+    print_requests(out, shop);
+    json_write_key(out, &first, "singles");
+    print_singles(out, shop);
+    if (shop->vendor->job_id)
+        jobs_print(shop->jobs, out, &first);
+    if (shop->vendor->callback)
+        callbacks_print(shop->callbacks, out, &first);
+    print_lists(out, shop, &first);
+    buf_append_text(out, "}\n");
 }
 
-static void reply_identities(struct audit *a, struct call *c)
+/* The reply is lines, unless code says that they could not be made. */
+static void reply_lines(struct call *c, int code, const struct error *e)
 {
-    const char *id = server_query(c->request, "id");
-    const struct account_batch *b = id ? account_find(a->account, id) : NULL;
-    bool singles = id && strcmp(id, "singles") == 0;
-    struct error e = {0};
-    if (!b && !singles) {
-        reply_error(c, id ? 404 : 400, "id must name a batch, or be \"singles\"");
-        return;
-    }
-    int code = singles ? account_print_singles(a->account, &c->body, &e)
-                       : print_identities(a, b, &c->body, &e);
     if (code != 0 || c->body.failed) {
-        reply_error(c, 500, code != 0 ? e.message : "too many identities to list");
+        reply_error(c, 500, code != 0 ? e->message : "too much to list");
         return;
     }
     buf_append_text(&c->headers, "Content-Type: application/x-ndjson\n");
     c->status = 200;
 }
 
-static void reply_faults(struct audit *a, struct call *c)
+static void reply_identities(struct shop *shop, struct call *c)
 {
-    buf_append_text(&c->headers, "Content-Type: application/json\n");
-    faults_print(a->faults, &c->body);
-    buf_append_char(&c->body, '\n');
-    c->status = 200;
+    const char *id = server_query(c->request, "id");
+    const struct account_batch *b = id ? account_find(shop->account, id) : NULL;
+    struct error e = {0};
+    int code;
+    if (b) {
+        code = questions_print_batch(shop, b, &c->body, &e);
+    } else if (id && strcmp(id, "singles") == 0) {
+        code = questions_print_answers(shop, &c->body, &e);
+    } else if (id && strcmp(id, "jobs") == 0) {
+        code = questions_print_jobs(shop, &c->body, &e);
+    } else {
+        reply_error(c, id ? 404 : 400, "id must name a batch, or be \"singles\" or \"jobs\"");
+        return;
+    }
+    reply_lines(c, code, &e);
 }
 
-static void set_faults(struct audit *a, struct call *c)
+static void reply_questions(struct shop *shop, struct call *c)
+{
+    struct error e = {0};
+    int code = questions_print(shop, &c->body, &e);
+    reply_lines(c, code, &e);
+}
+
+static void reply_faults(struct shop *shop, struct call *c)
+{
+    faults_print(shop->faults, call_json(c, 200));
+    buf_append_char(&c->body, '\n');
+}
+
+static void set_faults(struct shop *shop, struct call *c)
 {
     struct faults *fresh;
     struct error e = {0};
@@ -185,46 +193,58 @@ static void set_faults(struct audit *a, struct call *c)
         reply_error(c, 400, "set must be given, if only empty");
         return;
     }
-    if (faults_create(&fresh, spec, a->seed, &e) != 0) {
+    if (faults_create(&fresh, spec, shop->seed, &e) != 0) {
         reply_error(c, 400, e.message);
         return;
     }
-    faults_destroy(a->faults);
-    a->faults = fresh;
-    reply_faults(a, c);
+    faults_destroy(shop->faults);
+    shop->faults = fresh;
+    reply_faults(shop, c);
 }
 
-static void add_credits(struct audit *a, struct call *c)
+static void add_credits(struct shop *shop, struct call *c)
 {
+    struct account *a = shop->account;
     const char *text = server_query(c->request, "credits");
     unsigned long long credits;
     if (!text || !slice_u64(slice_of(text), &credits) || credits > INT64_MAX / 4 ||
-        account_granted(a->account) > INT64_MAX / 2) {
+        account_granted(a) > INT64_MAX / 2) {
         reply_error(c, 400, "credits must be a whole number");
         return;
     }
-    account_topup(a->account, (int64_t)credits);
-    buf_append_text(&c->headers, "Content-Type: application/json\n");
-    buf_append_format(&c->body, "{\"balance\":%lld}\n", (long long)account_available(a->account));
-    c->status = 200;
+    account_topup(a, (int64_t)credits);
+    shop->changed(shop->changed_arg);
+    buf_append_format(call_json(c, 200), "{\"balance\":%lld}\n", (long long)account_available(a));
 }
 
 static const struct {
-    const char *method, *path;
-    void (*handle)(struct audit *a, struct call *c);
+    const char *method, *path; /* behind the vendor's name */
+    void (*handle)(struct shop *shop, struct call *c);
 } pages[] = {
-    {"GET", "/sim/account", reply_account}, {"GET", "/sim/account/identities", reply_identities},
-    {"GET", "/sim/faults", reply_faults},   {"POST", "/sim/faults", set_faults},
-    {"POST", "/sim/topup", add_credits},
+    {"GET", "/account", reply_account},     {"GET", "/account/identities", reply_identities},
+    {"GET", "/questions", reply_questions}, {"GET", "/faults", reply_faults},
+    {"POST", "/faults", set_faults},        {"POST", "/topup", add_credits},
 };
 
-void audit_handle(struct audit *a, struct call *c)
+void audit_handle(struct shop *const *shops, struct call *c)
 {
-    const char *method = server_method(c->request), *path = server_path(c->request);
-    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
-        if (strcmp(method, pages[i].method) == 0 && strcmp(path, pages[i].path) == 0) {
-            pages[i].handle(a, c);
-            return;
-        }
+    const char *method = server_method(c->request), *path = server_path(c->request) + 5;
+    if (strcmp(method, "GET") == 0 && strcmp(path, "vendors") == 0) {
+        for (size_t i = 0; shops[i]; i++)
+            buf_append_format(&c->body, "%s\n", shops[i]->vendor->name);
+        buf_append_text(&c->headers, "Content-Type: text/plain\n");
+        c->status = 200;
+        return;
+    }
+    for (size_t s = 0; shops[s]; s++) {
+        size_t len = strlen(shops[s]->vendor->name);
+        if (strncmp(path, shops[s]->vendor->name, len) != 0)
+            continue;
+        for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+            if (strcmp(method, pages[i].method) == 0 && strcmp(path + len, pages[i].path) == 0) {
+                pages[i].handle(shops[s], c);
+                return;
+            }
+    }
     reply_error(c, 404, "there is no such page of the simulator");
 }

@@ -57,7 +57,7 @@ static enum body_verdict bad_json(char detail[256], const struct scan *s)
 }
 
 /* NULL when the field is as long as it may be, else the rule it breaks. */
-static const char *field_problem(const struct service_facts *facts, unsigned i, struct slice text,
+static const char *field_problem(const struct service *facts, unsigned i, struct slice text,
                                  char rule[64])
 {
     unsigned max = facts->field_max[i];
@@ -70,7 +70,7 @@ static const char *field_problem(const struct service_facts *facts, unsigned i, 
     return NULL;
 }
 
-static enum body_verdict check_question(const struct service_facts *facts, const struct question *q,
+static enum body_verdict check_question(const struct service *facts, const struct question *q,
                                         struct body_place at, char detail[256])
 {
     char rule[64];
@@ -88,7 +88,7 @@ static enum body_verdict check_question(const struct service_facts *facts, const
 
 /* The members of an object that are fields of the question; the last of two of one name counts, as
  * with most parsers. */
-static enum body_verdict read_object(struct scan *s, const struct service_facts *facts,
+static enum body_verdict read_object(struct scan *s, const struct service *facts,
                                      struct question *q, struct body_text *text,
                                      struct body_place at, char detail[256])
 {
@@ -116,9 +116,8 @@ static enum body_verdict read_object(struct scan *s, const struct service_facts 
     return s->problem ? bad_json(detail, s) : BODY_GOOD;
 }
 
-static enum body_verdict read_item(struct scan *s, const struct service_facts *facts,
-                                   struct question *q, struct body_text *text, struct body_place at,
-                                   char detail[256])
+static enum body_verdict read_item(struct scan *s, const struct service *facts, struct question *q,
+                                   struct body_text *text, struct body_place at, char detail[256])
 {
     enum body_verdict verdict = BODY_GOOD;
     for (unsigned i = 0; i < facts->fields; i++)
@@ -144,9 +143,9 @@ static enum body_verdict check_refusal(const struct question *q, struct body_pla
         return BODY_GOOD;
     case TRUTH_REFUSED:
         return bad_item(detail, at,
-                        q->service == SERVICE_FINDER ? "domain"
-                        : at.list                    ? NULL
-                                                     : "email",
+                        q->service->kind == SERVICE_FINDER ? "domain"
+                        : at.list                          ? NULL
+                                                           : "email",
                         "is refused");
     case TRUTH_POISON:
         snprintf(detail, 256, "The request holds an item that is not valid");
@@ -156,7 +155,7 @@ static enum body_verdict check_refusal(const struct question *q, struct body_pla
 }
 
 struct batch_reader {
-    const struct service_facts *facts;
+    const struct service *facts;
     const struct truth *truth;
     struct scan scan;
     struct body_text text;
@@ -180,14 +179,14 @@ static enum body_verdict keep_item(struct batch_reader *r, struct body_place at)
         return BODY_FAILED;
     if (fresh) {
         struct verdict v = truth_judge(r->truth, q, digest);
-        r->out->charge_items += truth_charges(q->service, &v);
+        r->out->charge_items += truth_charges(q->service->kind, &v);
     }
     return BODY_GOOD;
 }
 
 static enum body_verdict read_list(struct batch_reader *r)
 {
-    const struct service_facts *facts = r->facts;
+    const struct service *facts = r->facts;
     struct body_place at = {facts->list, 0};
     bool first;
     if (r->out->original > 0)
@@ -243,11 +242,11 @@ static enum body_verdict read_batch(struct batch_reader *r)
     return BODY_GOOD;
 }
 
-enum body_verdict body_read_batch(enum service service, const struct truth *truth,
+enum body_verdict body_read_batch(const struct service *service, const struct truth *truth,
                                   struct slice body, struct items_writer *w, struct body_batch *out,
                                   char detail[256], struct error *e)
 {
-    struct batch_reader r = {.facts = &question_services[service],
+    struct batch_reader r = {.facts = service,
                              .truth = truth,
                              .question = {.service = service},
                              .writer = w,
@@ -266,10 +265,10 @@ enum body_verdict body_read_batch(enum service service, const struct truth *trut
     return verdict;
 }
 
-enum body_verdict body_read_single(enum service service, struct slice body, struct body_text *text,
-                                   struct question *q, char detail[256])
+enum body_verdict body_read_single(const struct service *service, struct slice body,
+                                   struct body_text *text, struct question *q, char detail[256])
 {
-    const struct service_facts *facts = &question_services[service];
+    const struct service *facts = service;
     struct body_place nowhere = {0};
     struct scan s;
     *q = (struct question){.service = service};
@@ -286,7 +285,7 @@ enum body_verdict body_read_single(enum service service, struct slice body, stru
     if (verdict != BODY_GOOD)
         return verdict;
     question_normalise(q, &text->normal);
-    if (service == SERVICE_VALIDATION && question_domain(q).len == 0)
+    if (service->kind == SERVICE_VALIDATION && question_domain(q).len == 0)
         return bad_item(detail, nowhere, "email", "Invalid email");
     return check_refusal(q, nowhere, detail);
 }

@@ -23,7 +23,7 @@ struct body_batch {
 
 /* A batch: every question that is new goes to the writer (begun by the caller, who commits or
  * abandons it). */
-enum body_verdict body_read_batch(enum service service, const struct truth *truth,
+enum body_verdict body_read_batch(const struct service *service, const struct truth *truth,
                                   struct slice body, struct items_writer *w, struct body_batch *out,
                                   char detail[256], struct error *e);
 
@@ -33,7 +33,7 @@ struct body_text {
 };
 void body_text_init(struct body_text *t);
 void body_text_deinit(struct body_text *t);
-enum body_verdict body_read_single(enum service service, struct slice body, struct body_text *text,
-                                   struct question *q, char detail[256]);
+enum body_verdict body_read_single(const struct service *service, struct slice body,
+                                   struct body_text *text, struct question *q, char detail[256]);
 
 #endif

@@ -19,7 +19,7 @@ struct call {
     struct call *next;
     struct server_request *request;
     enum fault_class class;
-    bool paid;                /* a POST that can cost credits */
+    bool paid;                /* a request that can cost credits */
     bool accepted;            /* and did */
     struct account_post post; /* what the account will remember of it, if paid */
     struct fault fault;

@@ -14,8 +14,8 @@
 #define RULES_MAX  32
 #define NUMBER_MAX 1000000000
 
-static const char *const class_names[CLASSES] = {"submit", "single",  "poll",
-                                                 "page",   "balance", "other"};
+static const char *const class_names[CLASSES] = {"submit",  "single",   "poll", "page",
+                                                 "balance", "callback", "other"};
 
 static const struct fault_word {
     const char *word;
@@ -34,6 +34,7 @@ struct fault_rule {
     enum fault_class class;
     const struct fault_word *word;
     int64_t number;
+    bool numbered;
     uint64_t first;   /* the first request it may fire at, from 1 */
     uint64_t count;   /* how often at most */
     unsigned percent; /* of the requests, else 100 */
@@ -54,7 +55,7 @@ const char *faults_class_name(enum fault_class class)
 const char *faults_help(void)
 {
     return "CLASS:FAULT[:AMOUNT],...\n"
-           "CLASS   submit, single, poll, page, balance, or any\n"
+           "CLASS   submit, single, poll, page, balance, callback, or any (all but callback)\n"
            "AMOUNT  a count (the next so many), a percentage (20%), or nothing (always);\n"
            "        with @K it starts at the K-th request of the class (1@3, 20%@10, @2)\n"
            "FAULT   with its number, as in status-503:\n"
@@ -100,6 +101,40 @@ static bool parse_class(struct fault_rule *r, struct slice text)
     return false;
 }
 
+/* Callbacks have faults of their own, and only delays are for everything. */
+static bool fits_class(const struct fault_rule *r)
+{
+    switch (r->word->kind) {
+    case FAULT_LOST:
+    case FAULT_TWICE:
+    case FAULT_SWAP:
+    case FAULT_FORGED:
+        return !r->any && r->class == CLASS_CALLBACK;
+    case FAULT_DELAY:
+        return true;
+    case FAULT_NONE:
+    case FAULT_DROP_BEFORE:
+    case FAULT_DROP_AFTER:
+    case FAULT_CUT:
+    case FAULT_STATUS:
+    case FAULT_AFTER:
+    case FAULT_LIMIT:
+    case FAULT_LIMIT_DATE:
+    case FAULT_LIMIT_GARBAGE:
+    case FAULT_LIMIT_BARE:
+    case FAULT_GARBAGE:
+    case FAULT_FLAT:
+    case FAULT_DOUBLE_KEYS:
+    case FAULT_MISSING:
+    case FAULT_REPEAT:
+    case FAULT_EXTRA:
+    case FAULT_FAILED:
+    case FAULT_HALF_FAILED:
+        return r->any || r->class != CLASS_CALLBACK;
+    }
+    return false;
+}
+
 /* The longest word that fits: "limit-date-5" is limit-date, not limit. */
 static bool parse_word(struct fault_rule *r, struct slice text)
 {
@@ -119,10 +154,14 @@ static bool parse_word(struct fault_rule *r, struct slice text)
         }
         r->word = &words[i];
         r->number = (int64_t)number;
+        r->numbered = text.len > word.len;
     }
-    if (r->word && (r->word->kind == FAULT_STATUS || r->word->kind == FAULT_AFTER))
-        return r->number >= 200 && r->number <= 599;
-    return r->word != NULL;
+    if (r->word && (r->word->kind == FAULT_STATUS || r->word->kind == FAULT_AFTER) &&
+        (r->number < 200 || r->number > 599))
+        return false;
+    if (r->word && r->word->kind == FAULT_FORGED && (r->number < 1 || r->number > 3))
+        return false;
+    return r->word && fits_class(r);
 }
 
 static bool parse_amount(struct fault_rule *r, struct slice text)
@@ -157,10 +196,11 @@ static int parse_rule(struct fault_rule *r, struct slice text, struct error *e)
     if (!parse_class(r, class))
         return error_set(e, ERR_USAGE,
                          "no class \"%.*s\" in the fault \"%s\": submit, single, poll, page, "
-                         "balance, any",
+                         "balance, callback, any",
                          SLICE_ARG(class), r->text);
     if (!parse_word(r, word))
-        return error_set(e, ERR_USAGE, "no fault \"%.*s\" in \"%s\"", SLICE_ARG(word), r->text);
+        return error_set(e, ERR_USAGE, "no fault \"%.*s\" in \"%s\", or not of that class",
+                         SLICE_ARG(word), r->text);
     if (!parse_amount(r, rest))
         return error_set(e, ERR_USAGE,
                          "no amount \"%.*s\" in the fault \"%s\": a count, a percentage, @first",
@@ -211,7 +251,7 @@ struct fault faults_take(struct faults *f, enum fault_class class)
     struct fault fault = {.word = ""};
     for (unsigned i = 0; i < f->count && class != CLASS_OTHER; i++) {
         struct fault_rule *r = &f->rule[i];
-        if (!r->any && r->class != class)
+        if (r->any ? class == CLASS_CALLBACK : r->class != class)
             continue;
         uint64_t bits = dice(f->seed, i, ++r->seen);
         bool taken = r->word->kind != FAULT_DELAY && fault.kind != FAULT_NONE;
@@ -225,6 +265,7 @@ struct fault faults_take(struct faults *f, enum fault_class class)
         fault.kind = r->word->kind;
         fault.word = r->word->word;
         fault.number = r->number;
+        fault.numbered = r->numbered;
         fault.dice = bits >> 8;
     }
     return fault;

@@ -10,12 +10,13 @@
 
 /* What a request is for. Requests are counted and go wrong by class. */
 enum fault_class {
-    CLASS_SUBMIT,  /* a batch */
-    CLASS_SINGLE,  /* one question, answered at once */
-    CLASS_POLL,    /* a batch's status */
-    CLASS_PAGE,    /* a batch's results */
-    CLASS_BALANCE, /* the wallet: balance and transactions */
-    CLASS_OTHER,   /* anything else; no faults */
+    CLASS_SUBMIT,   /* a batch, or one question that is answered later */
+    CLASS_SINGLE,   /* questions that are answered at once */
+    CLASS_POLL,     /* the status of a batch; status and answer of a job */
+    CLASS_PAGE,     /* a batch's results */
+    CLASS_BALANCE,  /* the wallet: balance and transactions */
+    CLASS_CALLBACK, /* a result that the vendor posts to its client */
+    CLASS_OTHER,    /* anything else; no faults */
     CLASSES
 };
 const char *faults_class_name(enum fault_class class);
@@ -42,10 +43,16 @@ enum fault_number { NUMBER_NONE, NUMBER_OPTIONAL, NUMBER_REQUIRED };
     X("missing", FAULT_MISSING, NUMBER_OPTIONAL, "N rows of the page are left out (1)")            \
     X("repeat", FAULT_REPEAT, NUMBER_OPTIONAL, "N rows of the page come twice (1)")                \
     X("extra", FAULT_EXTRA, NUMBER_OPTIONAL, "N rows that nobody asked for are added (1)")         \
-    X("failed", FAULT_FAILED, NUMBER_NONE, "the batch will fail with nothing done")                \
+    X("failed", FAULT_FAILED, NUMBER_NONE, "the batch or job will fail with nothing done")         \
     X("half-failed", FAULT_HALF_FAILED, NUMBER_NONE, "the batch will fail half done")              \
+    X("lost", FAULT_LOST, NUMBER_NONE, "the callback is never sent")                               \
+    X("twice", FAULT_TWICE, NUMBER_NONE, "the callback is sent twice")                             \
+    X("swap", FAULT_SWAP, NUMBER_NONE, "the callback goes after the one that follows it")          \
+    X("forged", FAULT_FORGED, NUMBER_OPTIONAL,                                                     \
+      "a forged callback goes before it: 1 with another token, 2 with a wrong signature, 3 about " \
+      "somebody else; without a number one of these")                                              \
     X("delay", FAULT_DELAY, NUMBER_REQUIRED,                                                       \
-      "hold the reply back for N ms; the only one that goes together with others")
+      "hold the reply or callback back for N ms; the only one that goes together with others")
 
 enum fault_kind {
     FAULT_NONE,
@@ -58,6 +65,7 @@ struct fault {
     enum fault_kind kind;
     const char *word; /* of the list above; "" for none */
     int64_t number;   /* 1 where it was left out */
+    bool numbered;    /* it was not */
     int64_t delay_ms;
     uint64_t dice; /* random bits for whoever carries it out */
 };
@@ -68,7 +76,7 @@ struct faults;
 int faults_create(struct faults **out, const char *spec, uint64_t seed, struct error *e);
 void faults_destroy(struct faults *f);
 
-/* What goes wrong with the request of this class that is here now. */
+/* What goes wrong with the request or callback of this class that is here now. */
 struct fault faults_take(struct faults *f, enum fault_class class);
 
 /* The rules as JSON, each with how many requests it saw and how often it fired. */

@@ -1,28 +1,13 @@
-/* Brings questions into the form in which the vendor compares them.
+/* Brings questions into the form in which vendors compare them.
  *
- * The vendor removes duplicates without regard to case; white space at the ends is no difference
- * either. Any thread. */
+ * Case is no difference, nor is white space at the ends, nor the scheme of a page's address. Any
+ * thread. */
 #include "sim/question.h"
+
+#include <strings.h>
 
 #include "wire/json_write.h"
 #include "wire/utf8.h"
-
-const struct service_facts question_services[SERVICES] = {
-    [SERVICE_FINDER] = {.name = "email-finder",
-                        .list = "leads",
-                        .items_max = 500000,
-                        .price = 10,
-                        .fields = 3,
-                        .field = {"firstName", "lastName", "domain"},
-                        .field_max = {100, 100, 253}},
-    [SERVICE_VALIDATION] = {.name = "email-validation",
-                            .list = "emails",
-                            .items_max = 500000,
-                            .price = 1,
-                            .fields = 1,
-                            .field = {"email"},
-                            .field_max = {254}},
-};
 
 /* ASCII in lower case, straight into reserved room; false, with nothing appended, when there is
  * anything else. */
@@ -43,17 +28,38 @@ static bool lower_ascii(struct buf *out, struct slice text)
     return true;
 }
 
+/* An address of a page without what differs between two of the same page. */
+static struct slice trim_url(struct slice url)
+{
+    static const char *const heads[] = {"https://", "http://", "www."};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        size_t len = strlen(heads[i]);
+        if (url.len >= len && strncasecmp(url.data, heads[i], len) == 0)
+            url = (struct slice){url.data + len, url.len - len};
+    }
+    while (slice_ends(url, SLICE_LIT("/")))
+        url.len--;
+    return url;
+}
+
+static struct slice trim_field(const struct question *q, unsigned i)
+{
+    struct slice text = slice_trim(q->field[i]);
+    return q->service->urls >> i & 1 ? trim_url(text) : text;
+}
+
 void question_normalise(struct question *q, struct buf *scratch)
 {
-    unsigned fields = question_services[q->service].fields;
+    unsigned fields = q->service->fields;
     size_t begin[QUESTION_FIELDS_MAX], end[QUESTION_FIELDS_MAX];
     buf_reset(scratch);
     for (unsigned i = 0; i < fields; i++) {
+        struct slice text = trim_field(q, i);
         uint16_t len = 0;
         buf_append(scratch, &len, sizeof len);
         begin[i] = scratch->len;
-        if (!lower_ascii(scratch, slice_trim(q->field[i])))
-            utf8_lower(scratch, utf8_trim(q->field[i]));
+        if (!lower_ascii(scratch, text))
+            utf8_lower(scratch, utf8_trim(text));
         end[i] = scratch->len;
         len = (uint16_t)(end[i] - begin[i]);
         if (!scratch->failed)
@@ -67,19 +73,29 @@ void question_normalise(struct question *q, struct buf *scratch)
 
 struct slice question_domain(const struct question *q)
 {
-    if (q->service == SERVICE_FINDER)
+    if (q->service->kind == SERVICE_FINDER)
         return q->normal[2];
     struct slice email = q->normal[0];
     const char *at = email.len ? memrchr(email.data, '@', email.len) : NULL;
     return at ? (struct slice){at + 1, (size_t)(email.data + email.len - at - 1)} : SLICE_EMPTY;
 }
 
-void question_print(const struct question *q, struct buf *out)
+static void print_fields(const struct service *service, const struct slice *fields, struct buf *out)
 {
-    const struct service_facts *facts = &question_services[q->service];
     bool first = true;
     buf_append_char(out, '{');
-    for (unsigned i = 0; i < facts->fields; i++)
-        json_write_member_string(out, &first, facts->field[i], q->normal[i]);
+    for (unsigned i = 0; i < service->fields; i++)
+        if (fields[i].len > 0)
+            json_write_member_string(out, &first, service->field[i], fields[i]);
     buf_append_char(out, '}');
+}
+
+void question_print(const struct question *q, struct buf *out)
+{
+    print_fields(q->service, q->normal, out);
+}
+
+void question_print_sent(const struct question *q, struct buf *out)
+{
+    print_fields(q->service, q->field, out);
 }

@@ -1,4 +1,4 @@
-/* What a client may ask the vendor: the services, and one question in the form that decides whether
+/* What a client may ask a vendor: the services, and one question in the form that decides whether
  * two are the same. */
 #ifndef TRANCHE_SIM_QUESTION_H
 #define TRANCHE_SIM_QUESTION_H
@@ -8,36 +8,51 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-enum service { SERVICE_FINDER, SERVICE_VALIDATION, SERVICES };
+#define QUESTION_FIELDS_MAX 8
 
-#define QUESTION_FIELDS_MAX 3
+/* What is asked for, and so which part of the truth answers: see sim/truth.h. */
+enum service_kind {
+    SERVICE_FINDER,     /* first name, last name, domain: an address */
+    SERVICE_VALIDATION, /* an address: whether it is good */
+    SERVICE_PERSON      /* any hints: a person, see sim/person.h */
+};
 
-/* The facts of a service as the vendor's document and its OpenAPI description have them. */
-struct service_facts {
-    const char *name; /* "email-finder", also its place in paths */
-    const char *list; /* the member of a batch body that holds the items */
-    uint32_t items_max;
-    int64_t price;
+/* The facts of a service as the vendor's document has them. */
+struct service {
+    const char *name; /* "email-finder": in the journal and the judge's pages; one per vendor */
+    enum service_kind kind;
+    /* Services with different salts know different things about the same people. */
+    uint64_t salt;
     unsigned fields;
     const char *field[QUESTION_FIELDS_MAX];
     unsigned field_max[QUESTION_FIELDS_MAX]; /* characters */
+    unsigned urls; /* bit i: field i is the address of a page, compared without scheme and "www." */
+    /* Of services whose questions come as a list of strings or objects, see sim/body.h. */
+    const char *list; /* the member of a batch body that holds the items */
+    uint32_t items_max;
+    int64_t price; /* of an answer, where it is always the same */
 };
-extern const struct service_facts question_services[SERVICES];
 
 struct question {
-    enum service service;
-    struct slice field[QUESTION_FIELDS_MAX];  /* as sent */
+    const struct service *service;
+    struct slice field[QUESTION_FIELDS_MAX];  /* as sent; empty where it was not */
     struct slice normal[QUESTION_FIELDS_MAX]; /* trimmed, in lower case */
     struct slice key; /* the normal fields with their lengths: equal for equal questions only */
 };
 
+/* The longest field that is told apart in the key, in bytes; what is longer is refused by those who
+ * read requests. */
+#define QUESTION_FIELD_BYTES_MAX UINT16_MAX
+
 /* Fill normal and key from field. They live in scratch until its next use. */
 void question_normalise(struct question *q, struct buf *scratch);
 
-/* The part of a normal question that names a domain. */
+/* The part of a normal question of a finder or a validation that names a domain. */
 struct slice question_domain(const struct question *q);
 
-/* {"firstName":"jane",...}: the normal fields. */
+/* {"firstName":"jane",...}: the normal fields, without those that were not sent. */
 void question_print(const struct question *q, struct buf *out);
+/* The same of the fields as they were sent. */
+void question_print_sent(const struct question *q, struct buf *out);
 
 #endif

@@ -109,9 +109,9 @@ static void print_validation_openapi(struct buf *out, const struct question *q,
 void rows_print(struct buf *out, const struct question *q, XXH128_hash_t digest,
                 const struct verdict *v, bool openapi, bool single)
 {
-    if (q->service == SERVICE_FINDER && openapi)
+    if (q->service->kind == SERVICE_FINDER && openapi)
         print_finder_openapi(out, q, digest, v);
-    else if (q->service == SERVICE_FINDER)
+    else if (q->service->kind == SERVICE_FINDER)
         print_finder_document(out, q, digest, v);
     else if (openapi)
         print_validation_openapi(out, q, v);

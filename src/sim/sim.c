@@ -1,14 +1,11 @@
-/* Runs the simulated vendor: a thread with a loop and a listener of its own, and what happens to
- * each request.
+/* Runs the simulated vendors: a thread with a loop and a listener of its own.
  *
- * A request is routed, its key checked, counted against the rate windows, then made to go wrong
- * where a fault says so, and else applied by the vendor. Replies that tell of a change wait until
- * the loop's turn has ended: then everything that changed in it is made durable at once, and they
- * leave.
+ * A request goes to the vendor whose name its path begins with (shop.c), or to the judge's pages
+ * (audit.c). Replies that tell of a change wait until the loop's turn has ended: then everything
+ * that changed in it is made durable at once, and they leave; so do callbacks.
  *
- * 1. No reply tells of a change that is not durable.
- * 2. Every paid request is in the account, whatever became of it.
- * 3. After sim_start all state is the thread's; sim_stop takes it back when the thread has ended.
+ * 1. No reply and no callback tells of a change that is not durable.
+ * 2. After sim_start all state is the thread's; sim_stop takes it back when the thread has ended.
  *
  * Failure: when the state cannot be written, waiting requests are dropped without an answer, and so
  * are all later ones that change something; what was told stays true. */
@@ -19,18 +16,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "net/client.h"
 #include "net/server.h"
-#include "sim/account.h"
 #include "sim/audit.h"
 #include "sim/call.h"
-#include "sim/enrichso.h"
-#include "sim/faults.h"
-#include "sim/limits.h"
+#include "sim/scenario.h"
+#include "sim/shop.h"
 #include "wire/digest.h"
 
 #define CONNECTIONS_MAX 1024
@@ -41,6 +37,9 @@
 /* Calls kept for reuse with their buffers, and the largest buffer that is kept. */
 #define SPARE_MAX       16
 #define SPARE_BYTES_MAX ((size_t)1 << 20)
+/* Of callbacks. */
+#define CLIENT_CONNECTIONS_MAX 64
+#define CLIENT_CONNECT_MS      5000
 
 struct call_list {
     struct call *first, **last;
@@ -50,16 +49,17 @@ struct sim {
     pthread_t thread;
     uint16_t port;
     char *key;
+    int lock; /* of the folder */
     struct {
         uv_loop_t loop;
         uv_async_t stop;
         uv_idle_t turn;   /* running while something waits to be written */
         uv_timer_t delay; /* for the next reply that is held back */
+        uv_timer_t calm;  /* while stopping: until the last callback has landed */
         struct server *server;
-        struct limits *limits;
-        struct audit audit;
-        struct enrichso_vendor vendor;
-        struct call_list waiting; /* for what they tell of to be durable */
+        struct client *client;
+        struct shop *shop[VENDORS_MAX + 1]; /* in the order of vendor_table, then NULL */
+        struct call_list waiting;           /* for what they tell of to be durable */
         struct call_list delayed;
         struct call *spare;
         unsigned spares;
@@ -193,209 +193,88 @@ static void depart(struct sim *s, struct call *c)
     uv_timer_start(&s->own.delay, on_delay, sooner ? sooner : 1, 0);
 }
 
+/* Everything that changed becomes durable. */
+static int sync_shops(struct sim *s)
+{
+    int worst = 0;
+    for (struct shop **shop = s->own.shop; *shop; shop++) {
+        struct error e = {0};
+        int code = account_sync((*shop)->account, &e);
+        if (code != 0)
+            log_write(LOG_ERROR, "sim", "%s: %s", (*shop)->vendor->name, e.message);
+        worst = code != 0 ? code : worst;
+    }
+    return worst;
+}
+
 /* The loop's turn has ended: make its changes durable, then let the replies that tell of them go.
  */
 static void on_turn(uv_idle_t *turn)
 {
     struct sim *s = turn->data;
-    struct error e = {0};
     uv_idle_stop(turn);
-    int code = account_sync(s->own.audit.account, &e);
-    if (code != 0)
-        log_write(LOG_ERROR, "sim", "%s", e.message);
+    int code = sync_shops(s);
     for (struct call *c = list_take(&s->own.waiting), *after; c; c = after) {
         after = c->next;
         if (code != 0)
             c->delivery = DELIVER_NOTHING;
         depart(s, c);
     }
+    for (struct shop **shop = s->own.shop; *shop && code == 0; shop++)
+        shop_synced(*shop);
 }
 
-static void finish(struct sim *s, struct call *c)
+static void on_changed(void *arg)
 {
-    if (account_unwritten(s->own.audit.account))
+    struct sim *s = arg;
+    if (!s->own.stopping)
         uv_idle_start(&s->own.turn, on_turn);
-    if (account_undurable(s->own.audit.account))
-        list_add(&s->own.waiting, c);
-    else
-        depart(s, c);
 }
 
-/* ---- faults ---- */
-
-static void http_date(int64_t wall_ms, char text[64])
+static bool undurable(const struct sim *s)
 {
-    /* Not strftime: names of days and months must not follow the locale. */
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm t;
-    gmtime_r(&seconds, &t);
-    snprintf(text, 64, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday], t.tm_mday,
-             months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-}
-
-/* A fault that keeps the request from being applied: makes the reply. False when there is none. */
-static bool fault_before(struct sim *s, struct call *c)
-{
-    char text[64];
-    int64_t number = c->fault.number;
-    const char *retry_after = NULL;
-    switch (c->fault.kind) {
-    case FAULT_DROP_BEFORE:
-        c->delivery = DELIVER_NOTHING;
-        return true;
-    case FAULT_STATUS:
-        enrichso_vendor_problem(&s->own.vendor, c, (int)number, "A fault of the simulator");
-        return true;
-    case FAULT_LIMIT:
-        snprintf(text, sizeof text, "%lld", (long long)number);
-        retry_after = text;
-        break;
-    case FAULT_LIMIT_DATE:
-        http_date(clock_wall_ms() + number * 1000, text);
-        retry_after = text;
-        break;
-    case FAULT_LIMIT_GARBAGE:
-        retry_after = "soon";
-        break;
-    case FAULT_LIMIT_BARE:
-        break;
-    case FAULT_NONE:
-    case FAULT_DROP_AFTER:
-    case FAULT_CUT:
-    case FAULT_AFTER:
-    case FAULT_GARBAGE:
-    case FAULT_FLAT:
-    case FAULT_DOUBLE_KEYS:
-    case FAULT_MISSING:
-    case FAULT_REPEAT:
-    case FAULT_EXTRA:
-    case FAULT_FAILED:
-    case FAULT_HALF_FAILED:
-    case FAULT_DELAY:
-        return false;
-    }
-    enrichso_vendor_limited(&s->own.vendor, c, retry_after, number);
-    return true;
-}
-
-/* A fault that spoils the reply to a request that was applied. */
-static void fault_after(struct sim *s, struct call *c)
-{
-    if (c->fault.kind == FAULT_DROP_AFTER)
-        c->delivery = DELIVER_NOTHING;
-    if (c->fault.kind == FAULT_CUT)
-        c->delivery = DELIVER_CUT;
-    if (c->fault.kind == FAULT_AFTER) {
-        buf_reset(&c->headers);
-        enrichso_vendor_problem(&s->own.vendor, c, (int)c->fault.number,
-                                "A fault of the simulator");
-    }
-    if (c->fault.kind == FAULT_GARBAGE) {
-        buf_reset(&c->headers);
-        buf_reset(&c->body);
-        buf_append_text(&c->headers, "Content-Type: text/html\n");
-        buf_append_text(&c->body, "<html><body><h1>It works!</h1></body></html>\n");
-        c->status = 200;
-    }
-}
-
-/* What the peer sees of a request that is accepted; 0: nothing. */
-static int fault_status(const struct fault *f)
-{
-    return f->kind == FAULT_DROP_AFTER ? 0 : f->kind == FAULT_AFTER ? (int)f->number : 200;
+    for (struct shop *const *shop = s->own.shop; *shop; shop++)
+        if (account_undurable((*shop)->account))
+            return true;
+    return false;
 }
 
 /* ---- requests ---- */
 
-static bool key_same(const struct sim *s, const char *key)
+/* The vendor whose name the path begins with; *rest is what follows it. */
+static struct shop *find_shop(struct sim *s, const char *path, const char **rest)
 {
-    size_t len = strlen(s->key);
-    return key && strlen(key) == len && digest_same(key, s->key, len) != 0;
-}
-
-static bool authorized(const struct sim *s, const struct server_request *r)
-{
-    const char *bearer = server_header(r, "Authorization");
-    if (key_same(s, server_header(r, "x-api-key")))
-        return true;
-    return bearer && strncasecmp(bearer, "Bearer ", 7) == 0 && key_same(s, bearer + 7);
-}
-
-/* Count the request; false, with the reply made, when a window is full. */
-static bool within_limits(struct sim *s, const struct enrichso_route *route, struct call *c)
-{
-    struct limits_state state =
-        limits_take(s->own.limits, enrichso_vendor_limits(route), clock_mono_ms());
-    long long seconds = (state.reset_ms + 999) / 1000;
-    char text[32];
-    if (state.limit > 0)
-        buf_append_format(&c->headers,
-                          "X-RateLimit-Limit: %u\nX-RateLimit-Remaining: %u\n"
-                          "X-RateLimit-Reset: %lld\n",
-                          state.limit, state.remaining, seconds);
-    if (state.allowed)
-        return true;
-    s->own.audit.limited++;
-    snprintf(text, sizeof text, "%lld", seconds);
-    enrichso_vendor_limited(&s->own.vendor, c, text, seconds);
-    return false;
-}
-
-static void describe_post(const struct enrichso_route *route, struct call *c)
-{
-    c->paid = true;
-    c->post = (struct account_post){.service = route->service,
-                                    .single = route->endpoint == ENRICHSO_SINGLE,
-                                    .batch = -1,
-                                    .connection = server_connection(c->request),
-                                    .at_ms = clock_wall_ms()};
-    digest_sha256(server_body(c->request), c->post.body);
-}
-
-static void serve(struct sim *s, struct call *c)
-{
-    struct enrichso_route route =
-        enrichso_vendor_route(server_method(c->request), server_path(c->request));
-    c->class = enrichso_vendor_class(&route);
-    s->own.audit.requests[c->class]++;
-    if (c->class == CLASS_SUBMIT || c->class == CLASS_SINGLE)
-        describe_post(&route, c);
-    if (!authorized(s, c->request)) {
-        s->own.audit.unauthorized++;
-        enrichso_vendor_problem(&s->own.vendor, c, 401, "The API key is missing or not valid");
-        return;
+    for (struct shop **shop = s->own.shop; *shop && path[0] == '/'; shop++) {
+        size_t len = strlen((*shop)->vendor->name);
+        if (strncmp(path + 1, (*shop)->vendor->name, len) == 0 &&
+            (path[1 + len] == '/' || path[1 + len] == '\0')) {
+            *rest = path + 1 + len;
+            return *shop;
+        }
     }
-    if (!within_limits(s, &route, c))
-        return;
-    c->fault = faults_take(s->own.audit.faults, c->class);
-    snprintf(c->post.fault, sizeof c->post.fault, "%s", c->fault.word);
-    if (fault_before(s, c))
-        return;
-    c->post.status = fault_status(&c->fault);
-    enrichso_vendor_apply(&s->own.vendor, &route, c);
-    fault_after(s, c);
+    return NULL;
 }
 
 static void on_request(void *arg, struct server_request *r)
 {
     struct sim *s = arg;
+    const char *path = server_path(r), *rest;
     struct call *c = call_create(s, r);
     if (!c) {
         server_drop(r);
         return;
     }
-    if (audit_owns(server_path(r)))
-        audit_handle(&s->own.audit, c);
+    struct shop *shop = find_shop(s, path, &rest);
+    if (shop)
+        shop_serve(shop, c, rest);
+    else if (audit_owns(path))
+        audit_handle(s->own.shop, c);
     else
-        serve(s, c);
-    if (c->paid && !c->accepted) {
-        c->post.status = c->delivery == DELIVER_NOTHING ? 0 : c->status;
-        account_refuse(s->own.audit.account, &c->post);
-    }
-    finish(s, c);
+        buf_append_text(call_json(c, 404), "{\"error\":\"no vendor has this path\"}\n");
+    if (undurable(s))
+        list_add(&s->own.waiting, c);
+    else
+        depart(s, c);
 }
 
 /* ---- start and stop ---- */
@@ -407,13 +286,34 @@ static void on_server_closed(void *arg)
     s->own.server = NULL;
 }
 
+static void on_client_closed(void *arg)
+{
+    struct sim *s = arg;
+    s->own.client = NULL;
+}
+
+/* Callbacks that were cancelled land one after the other; then the client can go. */
+static void on_calm(uv_timer_t *calm)
+{
+    struct sim *s = calm->data;
+    for (struct shop **shop = s->own.shop; *shop; shop++)
+        if (callbacks_flight((*shop)->callbacks) > 0)
+            return;
+    uv_close((uv_handle_t *)calm, NULL);
+    if (s->own.client)
+        client_close(s->own.client, on_client_closed, s);
+}
+
 static void close_handles(struct sim *s)
 {
     if (s->own.stopping)
         return;
     s->own.stopping = true;
+    for (struct shop **shop = s->own.shop; *shop; shop++)
+        shop_stop(*shop);
     if (s->own.server)
         server_close(s->own.server, on_server_closed, s);
+    uv_timer_start(&s->own.calm, on_calm, 0, 1);
     uv_close((uv_handle_t *)&s->own.stop, NULL);
     uv_close((uv_handle_t *)&s->own.turn, NULL);
     uv_close((uv_handle_t *)&s->own.delay, NULL);
@@ -436,42 +336,53 @@ static void destroy(struct sim *s)
     call_free_all(list_take(&s->own.waiting));
     call_free_all(list_take(&s->own.delayed));
     call_free_all(s->own.spare);
-    account_close(s->own.audit.account);
-    faults_destroy(s->own.audit.faults);
-    limits_destroy(s->own.limits);
-    enrichso_vendor_deinit(&s->own.vendor);
+    for (struct shop **shop = s->own.shop; *shop; shop++)
+        shop_close(*shop);
+    if (s->lock >= 0)
+        file_unlock(s->lock);
     if (s->key)
         digest_wipe(s->key, strlen(s->key));
     free(s->key);
     free(s);
 }
 
-static int open_state(struct sim *s, const struct sim_options *o, struct error *e)
+static int open_shops(struct sim *s, const struct sim_options *o, const struct scenario *scenario,
+                      struct error *e)
 {
-    struct enrichso_vendor *v = &s->own.vendor;
-    struct audit *a = &s->own.audit;
-    if (o->found_percent > 100 || o->balance < 0 || o->queue_ms < 0)
-        return error_set(e, ERR_USAGE,
-                         "the simulator needs a share of at most 100 %%, and no negative balance "
-                         "or time");
+    for (size_t i = 0; vendor_table[i]; i++) {
+        struct shop_options options = {.vendor = vendor_table[i],
+                                       .settings = &scenario->shop[i],
+                                       .folder = o->folder,
+                                       .key = s->key,
+                                       .seed = scenario->seed,
+                                       .speed = scenario->speed,
+                                       .loop = &s->own.loop,
+                                       .client = s->own.client,
+                                       .changed = on_changed,
+                                       .arg = s};
+        if (shop_open(&s->own.shop[i], &options, e) != 0)
+            return e->code;
+    }
+    return 0;
+}
+
+static int open_folder(struct sim *s, const struct sim_options *o, struct error *e)
+{
     if (!s->key || !s->key[0])
         return error_set(e, ERR_USAGE, "the simulator needs a key to accept");
-    a->seed = o->seed;
-    if (limits_create(&s->own.limits, o->tier, e) != 0 ||
-        faults_create(&a->faults, o->faults, o->seed, e) != 0 ||
-        account_open(&a->account, o->folder, o->balance, e) != 0)
-        return e->code;
-    v->account = a->account;
-    v->truth = (struct truth){.seed = o->seed, .found_percent = o->found_percent};
-    v->openapi = o->openapi;
-    v->shuffle = o->shuffle;
-    v->queue_ms = o->queue_ms;
-    v->items_per_s = o->items_per_s;
-    return 0;
+    if (file_make_private_folder(o->folder, e) != 0)
+        return error_prefix(e, "the simulator's folder");
+    char *path = file_join(o->folder, "lock");
+    s->lock = file_lock(path, e);
+    free(path);
+    return s->lock < 0 ? error_prefix(e, "the simulator's folder") : 0;
 }
 
 static int open_loop(struct sim *s, struct error *e)
 {
+    const struct client_options options = {.connections_max = CLIENT_CONNECTIONS_MAX,
+                                           .connect_timeout_ms = CLIENT_CONNECT_MS,
+                                           .user_agent = "tranche-sim"};
     int code = uv_loop_init(&s->own.loop);
     if (code != 0)
         return error_set(e, ERR_INTERNAL, "the simulator's loop: %s", uv_strerror(code));
@@ -482,8 +393,10 @@ static int open_loop(struct sim *s, struct error *e)
     }
     uv_idle_init(&s->own.loop, &s->own.turn);
     uv_timer_init(&s->own.loop, &s->own.delay);
-    s->own.stop.data = s->own.turn.data = s->own.delay.data = s;
-    return 0;
+    uv_timer_init(&s->own.loop, &s->own.calm);
+    s->own.stop.data = s->own.turn.data = s->own.delay.data = s->own.calm.data = s;
+    s->own.stopping = false;
+    return client_create(&s->own.client, &s->own.loop, &options, e);
 }
 
 static int listen_on(struct sim *s, const struct sim_options *o, struct error *e)
@@ -514,29 +427,52 @@ static int start_thread(struct sim *s, struct error *e)
     return errnum ? error_errno(e, ERR_INTERNAL, errnum, "cannot start the simulator's thread") : 0;
 }
 
+/* End the loop on this thread: the one of its own has ended, or was never started. */
+static void end_loop(struct sim *s)
+{
+    close_handles(s);
+    uv_run(&s->own.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&s->own.loop);
+}
+
 int sim_start(struct sim **out, const struct sim_options *o, struct error *e)
 {
     struct sim *s = calloc(1, sizeof *s);
+    struct scenario *scenario = calloc(1, sizeof *scenario);
     *out = NULL;
-    if (!s)
+    if (!s || !scenario) {
+        free(s);
+        free(scenario);
         return error_set(e, ERR_INTERNAL, "no memory for the simulator");
+    }
+    s->lock = -1;
+    s->own.stopping = true; /* there is no loop yet */
     list_init(&s->own.waiting);
     list_init(&s->own.delayed);
-    enrichso_vendor_init(&s->own.vendor);
     s->key = strdup(o->key ? o->key : "");
-    if (open_state(s, o, e) != 0 || open_loop(s, e) != 0) {
-        destroy(s);
-        return e->code;
+    bool looped = false;
+    int code = scenario_make(scenario, o, e);
+    if (code == 0)
+        code = open_folder(s, o, e);
+    if (code == 0) {
+        code = open_loop(s, e);
+        looped = !s->own.stopping;
     }
-    if (listen_on(s, o, e) != 0 || start_thread(s, e) != 0) {
-        close_handles(s);
-        uv_run(&s->own.loop, UV_RUN_DEFAULT);
-        uv_loop_close(&s->own.loop);
-        destroy(s);
-        return e->code;
+    if (code == 0)
+        code = open_shops(s, o, scenario, e);
+    if (code == 0)
+        code = listen_on(s, o, e);
+    if (code == 0)
+        code = start_thread(s, e);
+    free(scenario);
+    if (code == 0) {
+        *out = s;
+        return 0;
     }
-    *out = s;
-    return 0;
+    if (looped)
+        end_loop(s);
+    destroy(s);
+    return code;
 }
 
 uint16_t sim_port(const struct sim *s)

@@ -11,22 +11,19 @@
 
 XXH128_hash_t truth_digest(const struct truth *t, const struct question *q)
 {
-    return XXH3_128bits_withSeed(q->key.data, q->key.len, t->seed ^ (uint64_t)q->service);
+    return XXH3_128bits_withSeed(q->key.data, q->key.len, t->seed ^ q->service->salt);
 }
 
-/* A number below 100 from 16 bits of the digest. */
-static unsigned percent(uint64_t bits, unsigned shift)
+unsigned truth_percent(uint64_t bits, unsigned shift)
 {
     return (unsigned)((bits >> shift & 0xffff) * 100 >> 16);
 }
 
-enum forced { FORCED_NOT, FORCED_NOBODY, FORCED_EVERYBODY, FORCED_RISKY, FORCED_CATCH_ALL };
-
-static enum forced forced_outcome(struct slice domain)
+enum truth_forced truth_forced(struct slice domain)
 {
     static const struct {
         const char *domain;
-        enum forced outcome;
+        enum truth_forced outcome;
     } table[] = {
         {"nobody.example", FORCED_NOBODY},
         {"everybody.example", FORCED_EVERYBODY},
@@ -41,12 +38,16 @@ static enum forced forced_outcome(struct slice domain)
     return FORCED_NOT;
 }
 
-enum truth_refusal truth_refuses(const struct question *q)
+enum truth_refusal truth_refuses_domain(struct slice domain)
 {
-    struct slice domain = question_domain(q);
     if (slice_eq(domain, SLICE_LIT("refused.example")))
         return TRUTH_REFUSED;
     return slice_eq(domain, SLICE_LIT("poison.example")) ? TRUTH_POISON : TRUTH_TAKEN;
+}
+
+enum truth_refusal truth_refuses(const struct question *q)
+{
+    return truth_refuses_domain(question_domain(q));
 }
 
 /* Whether mail could go to it: two labels at least, of letters, digits and hyphens; letters beyond
@@ -74,14 +75,14 @@ static bool domain_plausible(struct slice domain)
 static void judge_finder(const struct truth *t, const struct question *q, XXH128_hash_t d,
                          struct verdict *v)
 {
-    unsigned share = percent(d.low64, 16);
-    v->found = domain_plausible(q->normal[2]) && percent(d.low64, 0) < t->found_percent;
-    v->catch_all = percent(d.low64, 32) < 12;
+    unsigned share = truth_percent(d.low64, 16);
+    v->found = domain_plausible(q->normal[2]) && truth_percent(d.low64, 0) < t->found_percent;
+    v->catch_all = truth_percent(d.low64, 32) < 12;
     v->confidence = v->catch_all ? CONFIDENCE_LOW
                     : share < 20 ? CONFIDENCE_DEFINITIVE
                     : share < 75 ? CONFIDENCE_HIGH
                                  : CONFIDENCE_MEDIUM;
-    switch (forced_outcome(q->normal[2])) {
+    switch (truth_forced(q->normal[2])) {
     case FORCED_NOT:
         return;
     case FORCED_NOBODY:
@@ -104,8 +105,8 @@ static enum verdict_status judge_address(const struct truth *t, const struct que
 {
     struct slice domain = question_domain(q);
     bool has_local = q->normal[0].len > domain.len + 1;
-    unsigned share = percent(d.low64, 16);
-    switch (forced_outcome(domain)) {
+    unsigned share = truth_percent(d.low64, 16);
+    switch (truth_forced(domain)) {
     case FORCED_NOT:
         break;
     case FORCED_NOBODY:
@@ -119,7 +120,7 @@ static enum verdict_status judge_address(const struct truth *t, const struct que
     }
     if (!domain_plausible(domain) || !has_local)
         return VERDICT_INVALID;
-    if (percent(d.low64, 0) < t->found_percent)
+    if (truth_percent(d.low64, 0) < t->found_percent)
         return VERDICT_VALID;
     return share < 60 ? VERDICT_INVALID : share < 80 ? VERDICT_RISKY : VERDICT_CATCH_ALL;
 }
@@ -135,7 +136,7 @@ static void judge_validation(const struct truth *t, const struct question *q, XX
     v->disposable = slice_starts(domain, SLICE_LIT("mailinator."));
     switch (v->status) {
     case VERDICT_VALID:
-        v->confidence = percent(d.low64, 32) < 50 ? CONFIDENCE_HIGH : CONFIDENCE_DEFINITIVE;
+        v->confidence = truth_percent(d.low64, 32) < 50 ? CONFIDENCE_HIGH : CONFIDENCE_DEFINITIVE;
         break;
     case VERDICT_INVALID:
         v->confidence = CONFIDENCE_DEFINITIVE;
@@ -152,16 +153,16 @@ static void judge_validation(const struct truth *t, const struct question *q, XX
 struct verdict truth_judge(const struct truth *t, const struct question *q, XXH128_hash_t digest)
 {
     struct verdict v = {.mail_host = (unsigned)(digest.high64 >> 48) % 3};
-    if (q->service == SERVICE_FINDER)
+    if (q->service->kind == SERVICE_FINDER)
         judge_finder(t, q, digest, &v);
     else
         judge_validation(t, q, digest, &v);
     return v;
 }
 
-bool truth_charges(enum service service, const struct verdict *v)
+bool truth_charges(enum service_kind kind, const struct verdict *v)
 {
-    return service == SERVICE_VALIDATION || v->found;
+    return kind == SERVICE_VALIDATION || v->found;
 }
 
 /* The letters of U+00E0 to U+017F without their marks, one word each; capitals do not come here. */
@@ -188,8 +189,7 @@ static const char *const fold_table[] = {
     "y",           "z", "z",  "z",  "z",  "z", "z",  "s",
 };
 
-/* Append the ASCII letters and digits of a normal name; what has no such form is left out. */
-static void fold(struct slice name, char *out, size_t *len, size_t max)
+void truth_fold(struct slice name, char *out, size_t *len, size_t max)
 {
     for (size_t i = 0; i < name.len && *len < max; i++) {
         unsigned char c = (unsigned char)name.data[i];
@@ -214,9 +214,9 @@ void truth_email(const struct question *q, XXH128_hash_t digest, struct buf *out
 {
     char first[LOCAL_MAX], last[LOCAL_MAX];
     size_t first_len = 0, last_len = 0;
-    unsigned pattern = percent(digest.high64, 0);
-    fold(q->normal[0], first, &first_len, LOCAL_MAX / 2 - 1);
-    fold(q->normal[1], last, &last_len, LOCAL_MAX / 2 - 1);
+    unsigned pattern = truth_percent(digest.high64, 0);
+    truth_fold(q->normal[0], first, &first_len, LOCAL_MAX / 2 - 1);
+    truth_fold(q->normal[1], last, &last_len, LOCAL_MAX / 2 - 1);
     if (first_len == 0 || last_len == 0) {
         /* Nothing that an address could be made of: a mailbox with a number. */
         buf_append_format(out, "p%08x", (unsigned)(digest.high64 >> 16));

@@ -1,217 +1,18 @@
 /* The simulator as a client meets it: over real sockets, in a folder of its own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/file.h"
-#include "sim/sim.h"
-#include "wire/json.h"
-
-#define KEY "sk_test"
-
-/* ---- a folder and a simulator ---- */
-
-struct fixture {
-    char folder[64];
-    struct sim_options options;
-    struct sim *sim;
-    struct json *json;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    strcpy(f->folder, "/tmp/tranche-sim-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    f->options = (struct sim_options){.address = "127.0.0.1",
-                                      .key = KEY,
-                                      .seed = 1,
-                                      .folder = f->folder,
-                                      .tier = "unlimited",
-                                      .balance = 100000,
-                                      .found_percent = 60};
-    f->json = json_create(16);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const files[] = {"items", "journal.ndjson", "lock"};
-    sim_stop(f->sim);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char *path = file_join(f->folder, files[i]);
-        unlink(path);
-        free(path);
-    }
-    /* Fails when anything else was left there. */
-    int code = rmdir(f->folder);
-    json_destroy(f->json);
-    free(f);
-    return code;
-}
-
-static void start(struct fixture *f)
-{
-    struct error e = {0};
-    if (sim_start(&f->sim, &f->options, &e) != 0)
-        fail_msg("%s", e.message);
-}
-
-static void restart(struct fixture *f)
-{
-    sim_stop(f->sim);
-    f->sim = NULL;
-    start(f);
-}
-
-/* ---- a client ---- */
-
-struct reply {
-    int status; /* 0: not a byte came */
-    bool whole; /* the body is as long as was promised */
-    char *text; /* headers and body */
-    const char *body;
-    size_t body_len;
-};
-
-static void reply_free(struct reply *r)
-{
-    free(r->text);
-    *r = (struct reply){0};
-}
-
-static int dial(uint16_t port)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval limit = {.tv_sec = 20};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
-static void send_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-        if (n <= 0)
-            return;
-        data += n;
-        len -= (size_t)n;
-    }
-}
-
-static struct reply receive(int fd)
-{
-    struct reply r = {0};
-    size_t len = 0, cap = 0;
-    for (;;) {
-        if (cap - len < 65537) {
-            cap = cap * 2 + 65537;
-            r.text = realloc(r.text, cap);
-            assert_non_null(r.text);
-        }
-        ssize_t n = recv(fd, r.text + len, cap - len - 1, 0);
-        if (n <= 0)
-            break;
-        len += (size_t)n;
-    }
-    r.text[len] = '\0';
-    char *body = strstr(r.text, "\r\n\r\n");
-    if (!body)
-        return r;
-    r.status = atoi(r.text + 9);
-    r.body = body + 4;
-    r.body_len = len - (size_t)(r.body - r.text);
-    const char *promise = strcasestr(r.text, "content-length:");
-    r.whole = promise && promise < body && strtoul(promise + 15, NULL, 10) == r.body_len;
-    return r;
-}
-
-static struct reply ask_with(struct fixture *f, const char *auth, const char *method,
-                             const char *path, const char *body)
-{
-    char head[1024];
-    int fd = dial(sim_port(f->sim));
-    snprintf(head, sizeof head,
-             "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n",
-             method, path, auth, body ? strlen(body) : 0);
-    send_all(fd, head, strlen(head));
-    if (body)
-        send_all(fd, body, strlen(body));
-    struct reply r = receive(fd);
-    close(fd);
-    return r;
-}
-
-static struct reply ask(struct fixture *f, const char *method, const char *path, const char *body)
-{
-    return ask_with(f, "x-api-key: " KEY "\r\n", method, path, body);
-}
-
-static struct json_value parse(struct fixture *f, const struct reply *r)
-{
-    struct json_value root = {0};
-    struct error e = {0};
-    assert_true(r->whole);
-    if (json_parse(f->json, (struct slice){r->body, r->body_len}, &root, &e) != 0)
-        fail_msg("%s: %s", e.message, r->body);
-    return root;
-}
-
-static int64_t number_at(struct json_value root, const char *path)
-{
-    struct json_value v;
-    int64_t n = 0;
-    if (!json_path(root, path, &v) || !json_int(v, &n))
-        fail_msg("no number at %s", path);
-    return n;
-}
-
-static const char *text_at(struct json_value root, const char *path)
-{
-    static char text[512];
-    struct json_value v;
-    struct slice s;
-    if (!json_path(root, path, &v) || !json_string(v, &s))
-        fail_msg("no text at %s", path);
-    snprintf(text, sizeof text, "%.*s", SLICE_ARG(s));
-    return text;
-}
+#include "sim_client.h"
 
 /* A number of the account. */
 static int64_t account_number(struct fixture *f, const char *path)
 {
-    struct reply r = ask_with(f, "", "GET", "/sim/account", NULL);
-    assert_int_equal(r.status, 200);
-    int64_t n = number_at(parse(f, &r), path);
-    reply_free(&r);
-    return n;
+    return number_of_account(f, "enrichso", path);
 }
 
 /* Submit; the id of the batch. */
 static void submit(struct fixture *f, const char *body, char id[64])
 {
-    struct reply r = ask(f, "POST", "/api/v3/email-finder/batch", body);
+    struct reply r = ask(f, "POST", "/enrichso/api/v3/email-finder/batch", body);
     if (r.status != 200)
         fail_msg("%d %s", r.status, r.body);
     snprintf(id, 64, "%s", text_at(parse(f, &r), "data.batchId"));
@@ -221,8 +22,8 @@ static void submit(struct fixture *f, const char *body, char id[64])
 static struct reply page(struct fixture *f, const char *id, unsigned number, unsigned limit)
 {
     char path[160];
-    snprintf(path, sizeof path, "/api/v3/email-finder/batch/%s/results?page=%u&limit=%u", id,
-             number, limit);
+    snprintf(path, sizeof path, "/enrichso/api/v3/email-finder/batch/%s/results?page=%u&limit=%u",
+             id, number, limit);
     return ask(f, "GET", path, NULL);
 }
 
@@ -269,7 +70,8 @@ static void test_keys(void **state)
     struct fixture *f = *state;
     start(f);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct reply r = ask_with(f, table[i].auth, "GET", "/api/v3/wallets/balance", NULL);
+        struct reply r =
+            ask_with(f, table[i].auth, "GET", "/enrichso/api/v3/wallets/balance", NULL);
         assert_int_equal(r.status, table[i].status);
         struct json_value root = parse(f, &r);
         if (r.status == 200)
@@ -287,7 +89,7 @@ static void test_batch(void **state)
     struct fixture *f = *state;
     char id[64], path[128];
     start(f);
-    struct reply r = ask(f, "POST", "/api/v3/email-finder/batch", two_leads);
+    struct reply r = ask(f, "POST", "/enrichso/api/v3/email-finder/batch", two_leads);
     assert_int_equal(r.status, 200);
     struct json_value root = parse(f, &r);
     assert_int_equal(number_at(root, "data.itemCount"), 2);
@@ -299,7 +101,7 @@ static void test_batch(void **state)
     assert_int_equal(account_number(f, "balance"), 99980);
     assert_int_equal(account_number(f, "reserved"), 20);
 
-    snprintf(path, sizeof path, "/api/v3/email-finder/batch/%s", id);
+    snprintf(path, sizeof path, "/enrichso/api/v3/email-finder/batch/%s", id);
     r = ask(f, "GET", path, NULL);
     root = parse(f, &r);
     assert_string_equal(text_at(root, "data.status"), "completed");
@@ -326,21 +128,21 @@ static void test_batch(void **state)
     assert_int_equal(account_number(f, "spent"), 10);
     assert_int_equal(account_number(f, "reserved"), 0);
 
-    snprintf(path, sizeof path, "/sim/account/identities?id=%s", id);
+    snprintf(path, sizeof path, "/sim/enrichso/account/identities?id=%s", id);
     r = ask_with(f, "", "GET", path, NULL);
     assert_string_equal(
         r.body, "{\"firstName\":\"jane\",\"lastName\":\"doe\",\"domain\":\"everybody.example\"}\n"
                 "{\"firstName\":\"john\",\"lastName\":\"roe\",\"domain\":\"nobody.example\"}\n");
     reply_free(&r);
 
-    r = ask(f, "GET", "/api/v3/wallets/transactions?limit=2", NULL);
+    r = ask(f, "GET", "/enrichso/api/v3/wallets/transactions?limit=2", NULL);
     root = parse(f, &r);
     assert_int_equal(number_at(root, "data.pagination.total"), 3);
     assert_int_equal(number_at(root, "data.pagination.totalPages"), 2);
     assert_non_null(strstr(r.body, "\"type\":\"refund\",\"amount\":10,\"balanceAfter\":99990"));
     assert_non_null(strstr(r.body, "\"type\":\"deduction\",\"amount\":-20,\"balanceAfter\":99980"));
     reply_free(&r);
-    r = ask(f, "GET", "/api/v3/wallets/transactions?type=topup", NULL);
+    r = ask(f, "GET", "/enrichso/api/v3/wallets/transactions?type=topup", NULL);
     assert_int_equal(number_at(parse(f, &r), "data.pagination.total"), 1);
     reply_free(&r);
 }
@@ -351,14 +153,14 @@ static void test_validation(void **state)
     char path[128];
     start(f);
     struct reply r =
-        ask(f, "POST", "/api/v3/email-validation/batch",
+        ask(f, "POST", "/enrichso/api/v3/email-validation/batch",
             "{\"emails\":[\"a@everybody.example\",\"b@nobody.example\",\"A@Everybody.example\","
             "\"c@catch-all.example\",\"d\"]}");
     assert_int_equal(r.status, 200);
     struct json_value root = parse(f, &r);
     assert_int_equal(number_at(root, "data.itemCount"), 4);
     assert_int_equal(number_at(root, "meta.creditsReserved"), 4);
-    snprintf(path, sizeof path, "/api/v3/email-validation/batch/%s/results",
+    snprintf(path, sizeof path, "/enrichso/api/v3/email-validation/batch/%s/results",
              text_at(root, "data.batchId"));
     reply_free(&r);
     r = ask(f, "GET", path, NULL);
@@ -371,7 +173,7 @@ static void test_validation(void **state)
                            "{\"email\":\"d\",\"status\":\"invalid\"}]"));
     reply_free(&r);
     /* Another service's batch is not found there. */
-    memcpy(path, "/api/v3/email-finder/batch/x", 29);
+    strcpy(path, "/enrichso/api/v3/email-finder/batch/x");
     r = ask(f, "GET", path, NULL);
     assert_int_equal(r.status, 404);
     reply_free(&r);
@@ -383,7 +185,7 @@ static void test_openapi(void **state)
     char id[64];
     f->options.openapi = true;
     start(f);
-    struct reply r = ask(f, "POST", "/api/v3/email-finder/batch", two_leads);
+    struct reply r = ask(f, "POST", "/enrichso/api/v3/email-finder/batch", two_leads);
     struct json_value root = parse(f, &r);
     assert_int_equal(number_at(root, "data.originalCount"), 3);
     assert_int_equal(number_at(root, "data.duplicatesRemoved"), 1);
@@ -396,7 +198,7 @@ static void test_openapi(void **state)
     assert_non_null(strstr(r.body, "\"domain\":\"everybody.example\",\"found\":true,\"email\":\""));
     assert_non_null(strstr(r.body, "\"domain\":\"nobody.example\",\"found\":false,\"message\":"));
     reply_free(&r);
-    r = ask(f, "POST", "/api/v3/email-validation", "{\"email\":\"a@risky.example\"}");
+    r = ask(f, "POST", "/enrichso/api/v3/email-validation", "{\"email\":\"a@risky.example\"}");
     root = parse(f, &r);
     assert_string_equal(text_at(root, "data.result"), "risky");
     assert_int_equal(number_at(root, "meta.creditsUsed"), 0);
@@ -409,7 +211,7 @@ static void test_single(void **state)
     f->options.balance = 21;
     start(f);
     struct reply r =
-        ask(f, "POST", "/api/v3/email-finder",
+        ask(f, "POST", "/enrichso/api/v3/email-finder",
             "{\"firstName\":\"Jane\",\"lastName\":\"Doe\",\"domain\":\"everybody.example\"}");
     assert_int_equal(r.status, 200);
     struct json_value root = parse(f, &r);
@@ -417,11 +219,11 @@ static void test_single(void **state)
     assert_int_equal(number_at(root, "meta.creditsUsed"), 10);
     assert_int_equal(number_at(root, "meta.creditsRemaining"), 11);
     reply_free(&r);
-    r = ask(f, "POST", "/api/v3/email-finder",
+    r = ask(f, "POST", "/enrichso/api/v3/email-finder",
             "{\"firstName\":\"Jane\",\"lastName\":\"Doe\",\"domain\":\"nobody.example\"}");
     assert_int_equal(number_at(parse(f, &r), "meta.creditsUsed"), 0);
     reply_free(&r);
-    r = ask(f, "POST", "/api/v3/email-validation", "{\"email\":\"A@everybody.example\"}");
+    r = ask(f, "POST", "/enrichso/api/v3/email-validation", "{\"email\":\"A@everybody.example\"}");
     root = parse(f, &r);
     assert_string_equal(text_at(root, "data.status"), "valid");
     assert_string_equal(text_at(root, "data.subStatus"), "");
@@ -431,7 +233,7 @@ static void test_single(void **state)
     assert_int_equal(account_number(f, "balance"), 10);
     assert_int_equal(account_number(f, "singles.email-finder.accepted"), 2);
     assert_int_equal(account_number(f, "singles.email-finder.charged"), 10);
-    r = ask_with(f, "", "GET", "/sim/account/identities?id=singles", NULL);
+    r = ask_with(f, "", "GET", "/sim/enrichso/account/identities?id=singles", NULL);
     assert_string_equal(
         r.body, "{\"firstName\":\"jane\",\"lastName\":\"doe\",\"domain\":\"everybody.example\"}\n"
                 "{\"firstName\":\"jane\",\"lastName\":\"doe\",\"domain\":\"nobody.example\"}\n"
@@ -483,7 +285,7 @@ static void test_bad_bodies(void **state)
     start(f);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char path[64];
-        snprintf(path, sizeof path, "/api/v3/%s", table[i].path);
+        snprintf(path, sizeof path, "/enrichso/api/v3/%s", table[i].path);
         struct reply r = ask(f, "POST", path, table[i].body);
         if (r.status != 400 || !strstr(text_at(parse(f, &r), "detail"), table[i].detail))
             fail_msg("%s: %d %s", table[i].body, r.status, r.body);
@@ -499,7 +301,7 @@ static void test_bad_bodies(void **state)
         snprintf(body, sizeof body,
                  "{\"leads\":[{\"firstName\":\"%s\",\"lastName\":\"b\",\"domain\":\"c\"}]}",
                  name + 2 * spare);
-        struct reply r = ask(f, "POST", "/api/v3/email-finder/batch", body);
+        struct reply r = ask(f, "POST", "/enrichso/api/v3/email-finder/batch", body);
         assert_int_equal(r.status, spare ? 200 : 400);
         reply_free(&r);
     }
@@ -509,12 +311,12 @@ static void test_bad_bodies(void **state)
 static void test_not_found(void **state)
 {
     static const char *const paths[] = {
-        "/api/v3/email-finder/batch/batch_0000000000000000",
-        "/api/v3/email-finder/batch/batch_0000000000000000/results",
-        "/api/v3/email-finder/batch/no-such-batch-but-a-name-longer-than-any-of-ours-is",
-        "/api/v3/email-finder/batch/x/y",
-        "/api/v3/email-finder",
-        "/api/v3/wallets",
+        "/enrichso/api/v3/email-finder/batch/batch_0000000000000000",
+        "/enrichso/api/v3/email-finder/batch/batch_0000000000000000/results",
+        "/enrichso/api/v3/email-finder/batch/no-such-batch-but-a-name-longer-than-any-of-ours-is",
+        "/enrichso/api/v3/email-finder/batch/x/y",
+        "/enrichso/api/v3/email-finder",
+        "/enrichso/api/v3/wallets",
         "/elsewhere",
     };
     struct fixture *f = *state;
@@ -536,14 +338,14 @@ static void test_too_many_items(void **state)
     for (int i = 0; i < 500000; i++)
         at += sprintf(at, ",\"a\"");
     strcpy(at, "]}");
-    struct reply r = ask(f, "POST", "/api/v3/email-validation/batch", body);
+    struct reply r = ask(f, "POST", "/enrichso/api/v3/email-validation/batch", body);
     assert_int_equal(r.status, 400);
     assert_string_equal(text_at(parse(f, &r), "detail"),
                         "body/emails must NOT have more than 500000 items");
     reply_free(&r);
     /* One less is fine, and they are all the same question. */
     strcpy(at - 4, "]}");
-    r = ask(f, "POST", "/api/v3/email-validation/batch", body);
+    r = ask(f, "POST", "/enrichso/api/v3/email-validation/batch", body);
     assert_int_equal(r.status, 200);
     assert_int_equal(number_at(parse(f, &r), "data.itemCount"), 1);
     reply_free(&r);
@@ -555,7 +357,7 @@ static void test_credits(void **state)
     struct fixture *f = *state;
     f->options.balance = 15;
     start(f);
-    struct reply r = ask(f, "POST", "/api/v3/email-finder/batch", two_leads);
+    struct reply r = ask(f, "POST", "/enrichso/api/v3/email-finder/batch", two_leads);
     assert_int_equal(r.status, 402);
     struct json_value root = parse(f, &r);
     assert_int_equal(number_at(root, "currentBalance"), 15);
@@ -563,13 +365,13 @@ static void test_credits(void **state)
     assert_int_equal(number_at(root, "shortfall"), 5);
     reply_free(&r);
     assert_int_equal(account_number(f, "balance"), 15);
-    r = ask_with(f, "", "POST", "/sim/topup?credits=5", NULL);
+    r = ask_with(f, "", "POST", "/sim/enrichso/topup?credits=5", NULL);
     assert_int_equal(number_at(parse(f, &r), "balance"), 20);
     reply_free(&r);
-    r = ask(f, "POST", "/api/v3/email-finder/batch", two_leads);
+    r = ask(f, "POST", "/enrichso/api/v3/email-finder/batch", two_leads);
     assert_int_equal(r.status, 200);
     reply_free(&r);
-    r = ask_with(f, "", "POST", "/sim/topup?credits=-5", NULL);
+    r = ask_with(f, "", "POST", "/sim/enrichso/topup?credits=-5", NULL);
     assert_int_equal(r.status, 400);
     reply_free(&r);
     restart(f);
@@ -637,7 +439,8 @@ static void test_pages(void **state)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char path[128];
         struct json_value results;
-        snprintf(path, sizeof path, "/api/v3/email-finder/batch/%s/results%s", id, table[i].query);
+        snprintf(path, sizeof path, "/enrichso/api/v3/email-finder/batch/%s/results%s", id,
+                 table[i].query);
         struct reply r = ask(f, "GET", path, NULL);
         assert_int_equal(r.status, table[i].status);
         if (r.status == 200) {
@@ -659,7 +462,7 @@ static void test_time(void **state)
     char *body = leads(900);
     submit(f, body, id);
     free(body);
-    snprintf(path, sizeof path, "/api/v3/email-finder/batch/%s", id);
+    snprintf(path, sizeof path, "/enrichso/api/v3/email-finder/batch/%s", id);
     struct reply r = page(f, id, 1, 10);
     assert_int_equal(r.status, 400);
     reply_free(&r);
@@ -716,7 +519,7 @@ static void test_durable(void **state)
     f->sim = NULL;
 
     /* A torn last line is as if it had never been. */
-    char *path = file_join(f->folder, "journal.ndjson");
+    char *path = file_join(f->folder, "enrichso/journal.ndjson");
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     assert_int_equal(write(fd, "{\"event\":\"submit\",\"id\":\"batch_", 30), 30);
     close(fd);
@@ -763,26 +566,15 @@ static void test_one_owner(void **state)
     bad.folder = other;
     bad.port = sim_port(f->sim);
     assert_true(sim_start(&second, &bad, &e) < 0);
-    static const char *const files[] = {"items", "journal.ndjson", "lock"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char *path = file_join(other, files[i]);
-        assert_int_equal(unlink(path), 0);
-        free(path);
-    }
-    assert_int_equal(rmdir(other), 0);
+    bad.port = 0;
+    assert_int_equal(sim_start(&second, &bad, &e), 0);
+    sim_stop(second);
     free(other);
 }
 
 static void set_faults(struct fixture *f, const char *spec)
 {
-    char path[256] = "/sim/faults?set=";
-    char *at = path + strlen(path);
-    for (; *spec; spec++)
-        at += sprintf(at, *spec == '%' || *spec == '@' ? "%%%02x" : "%c", *spec);
-    struct reply r = ask_with(f, "", "POST", path, NULL);
-    if (r.status != 200)
-        fail_msg("%s", r.body);
-    reply_free(&r);
+    set_vendor_faults(f, "enrichso", spec);
 }
 
 /* What becomes of a submission, and what the account says of it. */
@@ -807,7 +599,7 @@ static void test_submit_faults(void **state)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         set_faults(f, table[i].fault);
         int64_t begun = clock_mono_ms();
-        struct reply r = ask(f, "POST", "/api/v3/email-finder/batch", two_leads);
+        struct reply r = ask(f, "POST", "/enrichso/api/v3/email-finder/batch", two_leads);
         if (r.status != table[i].status || r.whole != table[i].whole)
             fail_msg("%s: %d %s", table[i].fault, r.status, r.text);
         if (strstr(table[i].fault, "delay"))
@@ -821,13 +613,13 @@ static void test_submit_faults(void **state)
         reserved += table[i].accepted ? 20 : 0;
         assert_int_equal(account_number(f, "reserved"), reserved);
         /* Each fault struck once: the next one goes through. */
-        r = ask(f, "POST", "/api/v3/email-finder/batch", two_leads);
+        r = ask(f, "POST", "/enrichso/api/v3/email-finder/batch", two_leads);
         assert_int_equal(r.status, 200);
         reply_free(&r);
         reserved += 20;
     }
     restart(f);
-    struct reply r = ask_with(f, "", "GET", "/sim/account", NULL);
+    struct reply r = ask_with(f, "", "GET", "/sim/enrichso/account", NULL);
     struct json_value root = parse(f, &r), posts;
     struct json_walk w;
     size_t i = 0;
@@ -877,10 +669,10 @@ static void test_page_faults(void **state)
     struct reply r = page(f, id, 1, 100);
     assert_int_equal(number_at(parse(f, &r), "totalItems"), 50);
     reply_free(&r);
-    struct reply shown = ask_with(f, "", "GET", "/sim/faults", NULL);
+    struct reply shown = ask_with(f, "", "GET", "/sim/enrichso/faults", NULL);
     assert_non_null(strstr(shown.body, "{\"fault\":\"page:flat:1\",\"seen\":1,\"fired\":1}"));
     reply_free(&shown);
-    r = ask_with(f, "", "POST", "/sim/faults?set=page:explode", NULL);
+    r = ask_with(f, "", "POST", "/sim/enrichso/faults?set=page:explode", NULL);
     assert_int_equal(r.status, 400);
     reply_free(&r);
 }
@@ -916,7 +708,7 @@ static void test_rate_limits(void **state)
     f->options.tier = "free";
     start(f);
     for (int i = 0; i < 7; i++) {
-        struct reply r = ask(f, "GET", "/api/v3/wallets/balance", NULL);
+        struct reply r = ask(f, "GET", "/enrichso/api/v3/wallets/balance", NULL);
         assert_int_equal(r.status, i < 5 ? 200 : 429);
         assert_non_null(
             strstr(r.text, i < 5 ? "X-RateLimit-Limit: 60\r\n" : "X-RateLimit-Limit: 5\r\n"));
@@ -935,7 +727,7 @@ static void test_stop_busy(void **state)
     f->options.faults = "balance:delay-60000";
     start(f);
     static const char request[] =
-        "GET /api/v3/wallets/balance HTTP/1.1\r\nHost: x\r\nx-api-key: " KEY "\r\n\r\n";
+        "GET /enrichso/api/v3/wallets/balance HTTP/1.1\r\nHost: x\r\nx-api-key: " KEY "\r\n\r\n";
     int fd[4];
     for (int i = 0; i < 4; i++) {
         fd[i] = dial(sim_port(f->sim));
@@ -948,8 +740,6 @@ static void test_stop_busy(void **state)
     for (int i = 0; i < 4; i++)
         close(fd[i]);
 }
-
-#define WHOLE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
