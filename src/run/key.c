@@ -35,23 +35,23 @@ static int read_file(const char *path, char **key, struct error *e)
     /* Not waiting: a pipe without a writer would hold the command up for ever. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
-        return error_errno(e, ERR_CONFIG, errno, "the key file %s", path);
+        return error_errno(e, ERR_CONFIG, errno, "the file %s", path);
     char *text = calloc(1, KEY_MAX + 2);
     ssize_t n = -1;
     int rc = 0;
     if (text == NULL)
         abort();
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        rc = error_set(e, ERR_CONFIG, "the key file %s is no plain file", path);
+        rc = error_set(e, ERR_CONFIG, "the file %s is no plain file", path);
     else if ((st.st_mode & 077) != 0 || st.st_uid != geteuid())
         rc = error_set(e, ERR_CONFIG,
-                       "the key file %s can be read by others or belongs to someone else: chmod 600"
+                       "the file %s can be read by others or belongs to someone else: chmod 600"
                        " it",
                        path);
     else if ((n = read(fd, text, KEY_MAX + 1)) < 0)
-        rc = error_errno(e, ERR_CONFIG, errno, "the key file %s", path);
+        rc = error_errno(e, ERR_CONFIG, errno, "the file %s", path);
     else if (n > KEY_MAX || memchr(text, '\0', (size_t)n) != NULL)
-        rc = error_set(e, ERR_CONFIG, "the key file %s is longer than a key, or no text", path);
+        rc = error_set(e, ERR_CONFIG, "the file %s is longer than a key, or no text", path);
     close(fd);
     if (rc == 0)
         rc = check(path, text, e);
@@ -64,7 +64,7 @@ static int read_file(const char *path, char **key, struct error *e)
 
 /* From the file, else the variable, else the file that the variable with _FILE names; *key is NULL
  * when there is none of them. */
-static int find(const char *variable, const char *file, char **key, struct error *e)
+int key_find(const char *variable, const char *file, char **key, struct error *e)
 {
     char file_variable[64];
     snprintf(file_variable, sizeof file_variable, "%s_FILE", variable);
@@ -89,7 +89,7 @@ static int find(const char *variable, const char *file, char **key, struct error
 
 int key_load(const struct provider *p, const char *file, char **key, struct error *e)
 {
-    int rc = find(p->key_env, file, key, e);
+    int rc = key_find(p->key_env, file, key, e);
     if (rc != 0 || *key != NULL)
         return rc;
     return error_set(
@@ -106,9 +106,9 @@ int key_load_proof(const struct provider *p, const char *file, char **secret, st
     case PROOF_TOKEN:
         return 0;
     case PROOF_KEY_SHA256:
-        return find(p->key_env, file, secret, e);
+        return key_find(p->key_env, file, secret, e);
     case PROOF_HMAC_SHA256:
-        return find(p->secret_env, NULL, secret, e);
+        return key_find(p->secret_env, NULL, secret, e);
     }
     return error_set(e, ERR_INTERNAL, "a proof of no kind");
 }

@@ -16,6 +16,9 @@ int key_load(const struct provider *p, const char *file, char **key, struct erro
  * variable secret_env or in the file that secret_env with _FILE names. *secret is NULL where
  * PROOF_TOKEN needs none, and where none is given. ERR_CONFIG for one that may not be used. */
 int key_load_proof(const struct provider *p, const char *file, char **secret, struct error *e);
+/* A secret of another kind, by the same rules: from the file, or else from the variable, or else
+ * from the file that the variable with _FILE names. *key is NULL where nothing is given. */
+int key_find(const char *variable, const char *file, char **key, struct error *e);
 /* Overwrite and free. */
 void key_free(char *key);
 
