@@ -12,12 +12,14 @@
 
 extern const struct provider enrichso_provider;
 extern const struct provider prospiq_provider;
+extern const struct provider unstuck_provider;
 extern const struct provider wiza_provider;
 extern const struct provider zeliq_provider;
 
 const struct provider *const provider_table[] = {
     &enrichso_provider,
     &prospiq_provider,
+    &unstuck_provider,
     &wiza_provider,
     &zeliq_provider,
     NULL,

@@ -127,16 +127,19 @@ static inline void echo_is(const struct operation *o, const struct page_item *it
     buf_deinit(&scratch);
 }
 
+/* "type=both mode=single"; good until eight more were made. */
 static inline struct operation configured(const struct operation *op, const char *tier,
                                           const char *options)
 {
     const char *list[OPERATION_OPTIONS_MAX];
-    static char text[256];
+    static char texts[8][256];
+    static unsigned turn;
+    char *text = texts[turn++ % 8];
     unsigned count = 0;
-    struct operation made;
+    struct operation made = {.name = NULL};
     struct error e = {0};
 
-    snprintf(text, sizeof text, "%s", options);
+    snprintf(text, sizeof texts[0], "%s", options);
     for (char *o = strtok(text, " "); o; o = strtok(NULL, " "))
         list[count++] = o;
     const struct provider_tier *t = provider_tier(op->provider, tier, &e);
