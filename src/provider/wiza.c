@@ -128,9 +128,11 @@ static const char *check(const struct operation *op, struct record *r)
         return normalise_is_profile(r->value[FIELD_LINKEDIN_URL])
                    ? NULL
                    : "linkedin_url is not that of a person";
+    if (!usable(r, FIELD_FULL_NAME))
+        return NULL;
     if (r->value[FIELD_FULL_NAME].len > NAME_BYTES_MAX)
         return "full_name is longer than 256 bytes";
-    if (r->value[FIELD_COMPANY].len > NAME_BYTES_MAX)
+    if (!usable(r, FIELD_DOMAIN) && r->value[FIELD_COMPANY].len > NAME_BYTES_MAX)
         return "company is longer than 256 bytes";
     return NULL;
 }
@@ -226,7 +228,7 @@ static struct state state_of(struct json_value data)
     bool said = json_get_bool(data, "is_complete", &complete);
 
     s.known = reply_text(data, "status", &s.status) || said;
-    reply_text(data, "fail_error", &s.error);
+    s.known = reply_text(data, "fail_error", &s.error) || s.known;
     bool finished = slice_eq_nocase(s.status, SLICE_LIT("finished"));
     s.refused = slice_eq_nocase(s.status, SLICE_LIT("failed"));
     /* is_complete is true of failed ones too. */
@@ -264,6 +266,7 @@ static int poll_parse(const struct operation *op, struct json_value root, struct
     *out = (struct poll_reply){.phase = s.failed  ? POLL_FAILED
                                         : s.ended ? POLL_COMPLETED
                                                   : POLL_PENDING,
+                               .queued = !s.ended && slice_eq_nocase(s.status, SLICE_LIT("queued")),
                                .total = 1,
                                .processed = s.ended};
     return 0;
@@ -462,14 +465,7 @@ static int reveal_parse(const struct operation *op, struct json_value data, bool
     *out =
         (struct page_reply){.total = 1, .used = credits_said(data), .refunded = -1, .balance = -1};
     read_reveal(&m, op, data, &item);
-    if (raw)
-        item.answer.value[FIELD_RAW] = reply_print(&m, data);
-    if (m.failed)
-        return error_set(e, ERR_INTERNAL, "no memory for the result of a reveal");
-    int rc = fn(arg, &item);
-    if (rc == 0)
-        out->rows = 1;
-    return rc;
+    return reply_give(&m, data, raw, &item, fn, arg, out, e);
 }
 
 static int page_parse(const struct operation *op, struct json_value root, bool raw,

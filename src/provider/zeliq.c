@@ -317,14 +317,7 @@ static int callback_parse(const struct operation *op, bool phones, struct json_v
     if (!reply_id(root, "jobId", out->id))
         out->id[0] = '\0';
     read_callback(&m, op, root, phones, &item);
-    if (raw)
-        item.answer.value[FIELD_RAW] = reply_print(&m, root);
-    if (m.failed)
-        return error_set(e, ERR_INTERNAL, "no memory for the result of a callback");
-    int rc = fn(arg, &item);
-    if (rc == 0)
-        out->page.rows = 1;
-    return rc;
+    return reply_give(&m, root, raw, &item, fn, arg, &out->page, e);
 }
 
 static int email_callback(const struct operation *op, struct json_value root, bool raw,
