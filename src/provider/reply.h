@@ -65,9 +65,9 @@ int reply_give(struct reply_memory *m, struct json_value row, bool raw, struct p
 #define REPLY_AMOUNT_MAX 1000000000000000
 int64_t reply_amount(struct json_value object, const char *key);
 
-/* Credits left: a number, also one written as a text, rounded down because of a broken credit nothing
- * can be bought, and 0 for a debt; -1, not limited, for "unlimited". False, and *credits untouched,
- * for anything else. */
+/* Credits left: a number, also one written as a text, rounded down because of a broken credit
+ * nothing can be bought, and 0 for a debt; -1, not limited, for "unlimited". False, and *credits
+ * untouched, for anything else. */
 bool reply_balance(struct json_value object, const char *key, int64_t *credits);
 
 /* A vendor's id, as a text or a whole number. False, and id untouched, for what http_id_valid
@@ -86,8 +86,8 @@ struct slice reply_cut(struct slice text);
  * and *reason untouched, for an absent, null, false or empty one. */
 bool reply_error(struct json_value row, struct slice *reason);
 
-/* The canonical form (record/normalise.h) of a LinkedIn page and of a domain; what has none stays as
- * it stands. */
+/* The canonical form (record/normalise.h) of a LinkedIn page and of a domain; what has none stays
+ * as it stands. */
 struct slice reply_linkedin(struct reply_memory *m, struct slice text);
 struct slice reply_domain(struct reply_memory *m, struct slice text);
 

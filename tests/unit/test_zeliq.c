@@ -412,6 +412,9 @@ static const struct callback_row {
      NULL, NULL, NULL, LINKEDIN},
     {"zeliq/document-phone-callback", false, NULL, OUTCOME_NOT_FOUND, 10, 10, "no email found",
      NULL, NULL, NULL, LINKEDIN},
+    /* The vendor's number rules, also where it is 0 and the price is not. */
+    {"{\"credit_used\":0,\"contact\":{\"most_probable_email\":\"a@b.example\"}}", false, NULL,
+     OUTCOME_FOUND, 0, 0, NULL, "a@b.example", NULL, "[{\"email\":\"a@b.example\"}]", 0},
     /* Without credit_used: by the price of the plan. */
     {"{\"contact\":{\"most_probable_email\":\"a@b.example\"}}", false, NULL, OUTCOME_FOUND, 1, -1,
      NULL, "a@b.example", NULL, "[{\"email\":\"a@b.example\"}]", 0},
