@@ -25,6 +25,9 @@
 #include "sim/sim.h"
 #include "wire/json.h"
 
+/* Not every test uses all of them. */
+#define SHARED static __attribute__((unused, noinline))
+
 #define KEY "sk_test"
 
 /* ---- a folder and a simulator ---- */
@@ -36,7 +39,7 @@ struct fixture {
     struct json *json;
 };
 
-static inline int set_up(void **state)
+SHARED int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
@@ -62,7 +65,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-static inline int tear_down(void **state)
+SHARED int tear_down(void **state)
 {
     struct fixture *f = *state;
     sim_stop(f->sim);
@@ -72,14 +75,14 @@ static inline int tear_down(void **state)
     return code;
 }
 
-static inline void start(struct fixture *f)
+SHARED void start(struct fixture *f)
 {
     struct error e = {0};
     if (sim_start(&f->sim, &f->options, &e) != 0)
         fail_msg("%s", e.message);
 }
 
-static inline void restart(struct fixture *f)
+SHARED void restart(struct fixture *f)
 {
     sim_stop(f->sim);
     f->sim = NULL;
@@ -96,13 +99,13 @@ struct reply {
     size_t body_len;
 };
 
-static inline void reply_free(struct reply *r)
+SHARED void reply_free(struct reply *r)
 {
     free(r->text);
     *r = (struct reply){0};
 }
 
-static inline int dial(uint16_t port)
+SHARED int dial(uint16_t port)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -114,7 +117,7 @@ static inline int dial(uint16_t port)
     return fd;
 }
 
-static inline void send_all(int fd, const char *data, size_t len)
+SHARED void send_all(int fd, const char *data, size_t len)
 {
     while (len > 0) {
         ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
@@ -125,7 +128,7 @@ static inline void send_all(int fd, const char *data, size_t len)
     }
 }
 
-static inline struct reply receive(int fd)
+SHARED struct reply receive(int fd)
 {
     struct reply r = {0};
     size_t len = 0, cap = 0;
@@ -152,8 +155,8 @@ static inline struct reply receive(int fd)
     return r;
 }
 
-static inline struct reply ask_with(struct fixture *f, const char *auth, const char *method,
-                                    const char *path, const char *body)
+SHARED struct reply ask_with(struct fixture *f, const char *auth, const char *method,
+                             const char *path, const char *body)
 {
     char head[1024];
     int fd = dial(sim_port(f->sim));
@@ -168,13 +171,12 @@ static inline struct reply ask_with(struct fixture *f, const char *auth, const c
     return r;
 }
 
-static inline struct reply ask(struct fixture *f, const char *method, const char *path,
-                               const char *body)
+SHARED struct reply ask(struct fixture *f, const char *method, const char *path, const char *body)
 {
     return ask_with(f, "x-api-key: " KEY "\r\n", method, path, body);
 }
 
-static inline struct json_value parse(struct fixture *f, const struct reply *r)
+SHARED struct json_value parse(struct fixture *f, const struct reply *r)
 {
     struct json_value root = {0};
     struct error e = {0};
@@ -184,7 +186,7 @@ static inline struct json_value parse(struct fixture *f, const struct reply *r)
     return root;
 }
 
-static inline int64_t number_at(struct json_value root, const char *path)
+SHARED int64_t number_at(struct json_value root, const char *path)
 {
     struct json_value v;
     int64_t n = 0;
@@ -193,7 +195,7 @@ static inline int64_t number_at(struct json_value root, const char *path)
     return n;
 }
 
-static inline const char *text_at(struct json_value root, const char *path)
+SHARED const char *text_at(struct json_value root, const char *path)
 {
     static char text[512];
     struct json_value v;
@@ -205,7 +207,7 @@ static inline const char *text_at(struct json_value root, const char *path)
 }
 
 /* A number of the account with that vendor. */
-static inline int64_t number_of_account(struct fixture *f, const char *vendor, const char *path)
+SHARED int64_t number_of_account(struct fixture *f, const char *vendor, const char *path)
 {
     char page[64];
     snprintf(page, sizeof page, "/sim/%s/account", vendor);
@@ -217,7 +219,7 @@ static inline int64_t number_of_account(struct fixture *f, const char *vendor, c
 }
 
 /* Replace the faults of that vendor. */
-static inline void set_vendor_faults(struct fixture *f, const char *vendor, const char *spec)
+SHARED void set_vendor_faults(struct fixture *f, const char *vendor, const char *spec)
 {
     char path[512];
     char *at = path + snprintf(path, sizeof path, "/sim/%s/faults?set=", vendor);
