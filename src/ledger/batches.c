@@ -19,6 +19,8 @@ int ledger_put_batch(struct ledger *l, const struct ledger_batch *b, struct erro
     db_put_int(&q, b->step);
     db_put_text(&q, b->state, sizeof(b->state));
     db_put_int(&q, b->items);
+    db_put_int(&q, b->alone);
+    db_put_int(&q, (int64_t)b->form);
     db_put_int(&q, b->attempt);
     db_put_text(&q, b->token, sizeof(b->token));
     db_put_text(&q, b->body_sha256, sizeof(b->body_sha256));
@@ -41,6 +43,8 @@ static int take_batch(struct db_query *q, struct ledger_batch *b, struct error *
     b->step = db_take_u32(q);
     db_take_text(q, b->state, sizeof(b->state));
     b->items = db_take_u32(q);
+    b->alone = db_take_int(q) != 0;
+    b->form = (uint64_t)db_take_int(q);
     b->attempt = db_take_u32(q);
     db_take_text(q, b->token, sizeof(b->token));
     db_take_text(q, b->body_sha256, sizeof(b->body_sha256));

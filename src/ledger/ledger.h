@@ -82,8 +82,10 @@ struct ledger_batch {
     unsigned step;
     char state[16]; /* as plan/batch.h names it */
     uint32_t items;
+    bool alone;           /* cut for the operation that asks one by one */
+    uint64_t form;        /* of a batch of one: the field in which its reply must agree; 0 none */
     uint32_t attempt;     /* submissions armed so far */
-    char token[33];       /* random, of the last attempt */
+    char token[65];       /* of the last attempt */
     char body_sha256[65]; /* of the last attempt's body */
     uint64_t body_bytes;
     int64_t cost_max; /* credits the last attempt could cost */
@@ -100,7 +102,7 @@ int ledger_each_batch(struct ledger *l, ledger_batch_fn *fn, void *arg, struct e
 /* 1 found, 0 not. */
 int ledger_find_batch(struct ledger *l, uint32_t id, struct ledger_batch *b, struct error *e);
 
-/* Which records of a shard are items of the batch. */
+/* Which records of a shard are items of the batch; replaces. */
 int ledger_add_slice(struct ledger *l, uint32_t batch, uint32_t shard, const struct bits *members,
                      struct error *e);
 typedef int ledger_slice_fn(void *arg, uint32_t batch, uint32_t shard, const struct bits *members,
@@ -122,7 +124,7 @@ struct ledger_attempt {
     int64_t armed_ms, ended_ms;
     char end[16]; /* "", or accepted, not-sent, refused, in-doubt */
     char detail[256];
-    char token[33];
+    char token[65];
     uint64_t body_bytes;
 };
 /* In order of batch and attempt. */
@@ -130,8 +132,9 @@ typedef int ledger_attempt_fn(void *arg, const struct ledger_attempt *a, struct 
 int ledger_each_attempt(struct ledger *l, ledger_attempt_fn *fn, void *arg, struct error *e);
 
 /* Replies: the raw bytes, as zstd (compressed by the caller), by batch, kind and page. A reply that
- * is there already is left as it is (the first one counts). */
-enum ledger_reply { LEDGER_SUBMIT = 1, LEDGER_PAGE = 2 };
+ * is there already is left as it is (the first one counts). Callbacks are numbered from 1 as they
+ * came; a stray one is for an attempt that was decided otherwise: kept, and never used. */
+enum ledger_reply { LEDGER_SUBMIT = 1, LEDGER_PAGE = 2, LEDGER_CALLBACK = 3, LEDGER_STRAY = 4 };
 int ledger_add_reply(struct ledger *l, uint32_t batch, enum ledger_reply kind, uint32_t page,
                      long status, uint64_t raw_bytes, struct slice zstd, struct error *e);
 /* Its answers are in place. */
@@ -150,9 +153,12 @@ typedef int ledger_reply_fn(void *arg, const struct ledger_reply_row *r, struct 
 /* Of one batch, by kind and page. */
 int ledger_each_reply(struct ledger *l, uint32_t batch, bool bodies, ledger_reply_fn *fn, void *arg,
                       struct error *e);
-/* Forget all replies of a batch and its answers in the shards it has slices of (before a decided
- * batch is asked again). */
+/* Forget all replies of a batch but stray ones, and its answers in the shards it has slices of
+ * (before a decided batch is asked again). */
 int ledger_drop_replies(struct ledger *l, uint32_t batch, struct error *e);
+/* Forget what was concluded about a batch without a page (before it is looked for again). 1 when
+ * there was something, 0 not. */
+int ledger_drop_conclusions(struct ledger *l, uint32_t batch, struct error *e);
 
 /* Answers: what one page (page 0: what we concluded without one) says about records of one shard,
  * as answer_encode writes. Adding the same step, shard, batch and page again replaces. batch 0:

@@ -77,6 +77,15 @@ int ledger_drop_replies(struct ledger *l, uint32_t batch, struct error *e)
     return db_run(&replies, e);
 }
 
+int ledger_drop_conclusions(struct ledger *l, uint32_t batch, struct error *e)
+{
+    struct db_query q = db_query(l, DB_DROP_CONCLUSIONS);
+
+    db_put_int(&q, batch);
+    int code = db_run(&q, e);
+    return code != 0 ? code : sqlite3_changes(l->db) > 0;
+}
+
 int ledger_add_answers(struct ledger *l, unsigned step, uint32_t shard, uint32_t batch,
                        uint32_t page, struct slice answers, struct error *e)
 {

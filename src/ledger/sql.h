@@ -32,27 +32,31 @@
       "SELECT shard, identities, firsts FROM entry" \
       " WHERE step = ? AND shard BETWEEN ? AND ? ORDER BY shard") \
     X(DB_PUT_BATCH, "keep a batch", \
-      "INSERT INTO batch (id, parent, step, state, items, attempt, token, body_sha256," \
+      "INSERT INTO batch (id, parent, step, state, items, alone, form, attempt, token, body_sha256," \
       " body_bytes, cost_max, credits, vendor_id, vendor_items, armed_ms, accepted_ms, ended_ms," \
       " note)" \
-      " VALUES (?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" \
+      " VALUES (?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" \
       " ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, step = excluded.step," \
-      " state = excluded.state, items = excluded.items, attempt = excluded.attempt," \
+      " state = excluded.state, items = excluded.items, alone = excluded.alone," \
+      " form = excluded.form, attempt = excluded.attempt," \
       " token = excluded.token, body_sha256 = excluded.body_sha256," \
       " body_bytes = excluded.body_bytes, cost_max = excluded.cost_max," \
       " credits = excluded.credits, vendor_id = excluded.vendor_id," \
       " vendor_items = excluded.vendor_items, armed_ms = excluded.armed_ms," \
       " accepted_ms = excluded.accepted_ms, ended_ms = excluded.ended_ms, note = excluded.note") \
     X(DB_EACH_BATCH, "read the batches", \
-      "SELECT id, ifnull(parent, 0), step, state, items, attempt, token, body_sha256, body_bytes," \
+      "SELECT id, ifnull(parent, 0), step, state, items, alone, form, attempt, token, body_sha256," \
+      " body_bytes," \
       " cost_max, credits, vendor_id, vendor_items, armed_ms, accepted_ms, ended_ms, note" \
       " FROM batch ORDER BY id") \
     X(DB_FIND_BATCH, "read a batch", \
-      "SELECT id, ifnull(parent, 0), step, state, items, attempt, token, body_sha256, body_bytes," \
+      "SELECT id, ifnull(parent, 0), step, state, items, alone, form, attempt, token, body_sha256," \
+      " body_bytes," \
       " cost_max, credits, vendor_id, vendor_items, armed_ms, accepted_ms, ended_ms, note" \
       " FROM batch WHERE id = ?") \
     X(DB_ADD_SLICE, "add a batch's members", \
-      "INSERT INTO slice (batch, shard, members) VALUES (?, ?, ?)") \
+      "INSERT INTO slice (batch, shard, members) VALUES (?, ?, ?)" \
+      " ON CONFLICT (batch, shard) DO UPDATE SET members = excluded.members") \
     X(DB_EACH_SLICE, "read a batch's members", \
       "SELECT batch, shard, members FROM slice WHERE batch = ? ORDER BY shard") \
     X(DB_ALL_SLICES, "read the members of all batches", \
@@ -80,9 +84,14 @@
     X(DB_EACH_REPLY_HEAD, "list the replies to a batch", \
       "SELECT kind, page, status, raw_bytes, scattered FROM reply" \
       " WHERE batch = ? ORDER BY kind, page") \
-    X(DB_DROP_REPLIES, "forget the replies to a batch", "DELETE FROM reply WHERE batch = ?") \
+    X(DB_DROP_REPLIES, "forget the replies to a batch", \
+      "DELETE FROM reply WHERE batch = ? AND kind <> 4") \
     X(DB_DROP_ANSWERS, "forget the answers of a batch", \
       "DELETE FROM answers WHERE batch = ?1" \
+      " AND step = (SELECT step FROM batch WHERE id = ?1)" \
+      " AND shard IN (SELECT shard FROM slice WHERE batch = ?1)") \
+    X(DB_DROP_CONCLUSIONS, "forget what was concluded about a batch", \
+      "DELETE FROM answers WHERE batch = ?1 AND page = 0" \
       " AND step = (SELECT step FROM batch WHERE id = ?1)" \
       " AND shard IN (SELECT shard FROM slice WHERE batch = ?1)") \
     X(DB_ADD_ANSWERS, "keep answers", \

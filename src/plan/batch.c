@@ -19,9 +19,9 @@
 static const struct machine_state states[BATCH_STATES] = {
     [BATCH_PREPARED] = {"PREPARED", TO(SENDING) | TO(SPLIT) | TO(FAILED)},
     [BATCH_SENDING] = {"SENDING", TO(PREPARED) | TO(ACCEPTED) | TO(IN_DOUBT)},
-    [BATCH_ACCEPTED] = {"ACCEPTED", TO(WAITING) | TO(FETCHING)},
-    [BATCH_WAITING] = {"WAITING", TO(FETCHING)},
-    [BATCH_FETCHING] = {"FETCHING", TO(DONE) | TO(IN_DOUBT)},
+    [BATCH_ACCEPTED] = {"ACCEPTED", TO(WAITING) | TO(FETCHING) | TO(IN_DOUBT)},
+    [BATCH_WAITING] = {"WAITING", TO(FETCHING) | TO(IN_DOUBT)},
+    [BATCH_FETCHING] = {"FETCHING", TO(DONE) | TO(IN_DOUBT) | TO(SPLIT)},
     [BATCH_DONE] = {"DONE", 0},
     [BATCH_IN_DOUBT] = {"IN_DOUBT", TO(PREPARED) | TO(ACCEPTED) | TO(SKIPPED)},
     [BATCH_SPLIT] = {"SPLIT", 0},
@@ -66,6 +66,7 @@ void batch_destroy(struct batch *b)
         return;
     free(b->slices);
     free(b->pages);
+    free(b->body);
     free(b);
 }
 
@@ -174,6 +175,33 @@ void batch_claim(struct batch *b, uint32_t shard, unsigned index)
     bits_set(&s->answered, index);
 }
 
+void batch_let_go(struct batch *b, uint32_t shard, unsigned index)
+{
+    struct batch_slice *s = batch_slice(b, shard);
+    assert(s != NULL && bits_test(&s->members, index) && bits_test(&s->answered, index));
+    bits_clear(&s->members, index);
+    bits_clear(&s->answered, index);
+    b->items--;
+}
+
+bool batch_place(const struct batch *b, uint32_t place, uint32_t *shard, unsigned *index)
+{
+    for (uint32_t i = 0; i < b->slice_count; i++) {
+        const struct bits *members = &b->slices[i].members;
+        unsigned count = bits_count(members);
+        if (place >= count) {
+            place -= count;
+            continue;
+        }
+        *shard = b->slices[i].shard;
+        *index = bits_next(members, 0);
+        while (place-- > 0)
+            *index = bits_next(members, *index + 1);
+        return true;
+    }
+    return false;
+}
+
 static struct batch_need fetching_need(const struct batch *b, unsigned pages_max)
 {
     struct batch_need need = {BATCH_WANTS_NOTHING, 0, INT64_MAX};
@@ -195,7 +223,7 @@ static struct batch_need fetching_need(const struct batch *b, unsigned pages_max
     return need;
 }
 
-struct batch_need batch_need(const struct batch *b, unsigned pages_max)
+struct batch_need batch_need(const struct batch *b, enum delivery delivery, unsigned pages_max)
 {
     struct batch_need need = {BATCH_WANTS_NOTHING, 0, INT64_MAX};
     if (b->busy)
@@ -207,7 +235,7 @@ struct batch_need batch_need(const struct batch *b, unsigned pages_max)
         return need;
     case BATCH_ACCEPTED:
     case BATCH_WAITING:
-        need.want = BATCH_WANTS_POLL;
+        need.want = delivery == DELIVERY_CALLBACK ? BATCH_WANTS_GIVE_UP : BATCH_WANTS_POLL;
         need.not_before_ms = b->not_before_ms;
         return need;
     case BATCH_FETCHING:

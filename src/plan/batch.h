@@ -1,17 +1,23 @@
 /* The batch machine: one submission to a vendor from the moment its items are chosen to the moment
  * each has its answer.
  *
- *     PREPARED -- armed --> SENDING -- id --> ACCEPTED -- pending --> WAITING
- *        ^                     |                  |                      |
- *        |                     |                  +----- completed ------+--> FETCHING --> DONE
- *        |                     |                                                 (all pages in)
+ *     PREPARED -- armed --> SENDING -- reply --> ACCEPTED -- pending --> WAITING
+ *        ^                     |                    |                      |
+ *        |                     |                    +----- results --------+--> FETCHING --> DONE
+ *        |                     |                                                  (all are in)
  *        +-- not applied ------+
  *                              +-- may have been applied --> IN_DOUBT
  *
  *     PREPARED --> SPLIT    its items go into other batches, or wait for one
  *     PREPARED --> FAILED   its one item was refused for good
- *     FETCHING --> IN_DOUBT the results belong to other records: it is not the batch that was meant
+ *     ACCEPTED, WAITING --> IN_DOUBT  nothing came by the deadline
+ *     FETCHING --> IN_DOUBT the results cannot be read, or belong to other records
+ *     FETCHING --> SPLIT    the vendor looked at none of its items, for want of credits
  *     IN_DOUBT --> PREPARED, ACCEPTED, SKIPPED   by evidence or a recorded decision
+ *
+ * The ways of delivery differ in what brings the results: where the reply to the submission holds
+ * them it is page 1, and the batch is FETCHING as soon as it is durable; likewise the poll that says
+ * done, and a callback.
  *
  * The states are durable, each in the ledger before anything that follows from it happens; what a
  * batch wants to do next is computed from its state (batch_need), never from the history of
@@ -24,6 +30,7 @@
 
 #include "base/bits.h"
 #include "base/machine.h"
+#include "provider/provider.h"
 
 enum batch_state {
     BATCH_PREPARED, /* items durable; nothing sent, or what was sent was surely not applied */
@@ -66,8 +73,12 @@ struct batch {
     struct batch_slice *slices; /* by shard; owned; NULL once the batch has ended */
     uint32_t slice_count;
 
+    bool alone;     /* cut for the operation that asks one by one (operation.alone) */
+    field_set form; /* of a batch of one: the field that it is asked by, in which the reply must not
+                       name somebody else; 0: none */
+
     uint32_t attempt;
-    char token[33];
+    char token[65]; /* of the last attempt; names it in a callback's address */
     char body_sha256[65];
     uint64_t body_bytes;
     int64_t cost_max;
@@ -79,10 +90,14 @@ struct batch {
 
     /* For this process only. */
     bool busy;             /* a request, job or commit that the next move waits for is under way */
-    bool body_ready;       /* the body file is built */
+    bool body_ready;       /* the body is built: in its file, or here */
+    char *body;            /* body_bytes of it, where it is small; owned */
     int64_t not_before_ms; /* of the next request; monotonic */
     unsigned tries;        /* failures in a row of the request it is at */
     int64_t waited_ms;     /* since when it waits, monotonic: paces polls */
+    int64_t queue_ms;      /* how long of that it probably stood in the vendor's queue */
+    unsigned polls;        /* answered ones */
+    uint32_t callbacks;    /* stored so far */
     uint32_t page_rows;    /* of a full page */
     uint32_t page_count;   /* pages known to be needed */
     uint8_t *pages;        /* enum page_state of each; owned */
@@ -120,13 +135,19 @@ enum batch_match batch_match(const struct batch *b, uint32_t shard, unsigned ind
  * when its answer is durable, which the caller does. */
 void batch_claim(struct batch *b, uint32_t shard, unsigned index);
 
+/* The vendor did not look at this item: it is none any more. It was claimed before. */
+void batch_let_go(struct batch *b, uint32_t shard, unsigned index);
+/* The item at this place (from 0), in the order of the body. False beyond the last. */
+bool batch_place(const struct batch *b, uint32_t place, uint32_t *shard, unsigned *index);
+
 enum batch_want {
     BATCH_WANTS_NOTHING, /* it waits for something under way, for a time, or for a person */
     BATCH_WANTS_BODY,    /* build the request body */
     BATCH_WANTS_SUBMIT,  /* arm and send */
     BATCH_WANTS_POLL,
-    BATCH_WANTS_PAGE, /* fetch page `page` */
-    BATCH_WANTS_END,  /* all pages are in: conclude what has no answer, move to DONE */
+    BATCH_WANTS_PAGE,   /* fetch page `page` */
+    BATCH_WANTS_END,    /* all pages are in: conclude what has no answer, move to DONE */
+    BATCH_WANTS_GIVE_UP /* nothing came by the deadline */
 };
 struct batch_need {
     enum batch_want want;
@@ -134,7 +155,7 @@ struct batch_need {
     int64_t not_before_ms; /* monotonic; in the past: now. INT64_MAX: no time of its own */
 };
 /* pages_max: of this batch at once. */
-struct batch_need batch_need(const struct batch *b, unsigned pages_max);
+struct batch_need batch_need(const struct batch *b, enum delivery delivery, unsigned pages_max);
 
 /* FETCHING begins, or begins anew after a resubmission: `items` rows are to come (the vendor's
  * count, else our own). False without memory. */

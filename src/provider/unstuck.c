@@ -291,7 +291,6 @@ static const struct operation operations[] = {
         .limits = {{RATE_BIT(RATE_SUBMIT), BULK_PER_MINUTE, MINUTE_MS}},
         .price = ALL_PRICE,
         .accepts = enrich_accepts,
-        .identity = FIELD_BIT(EMAIL) | FIELD_BIT(LINKEDIN_URL) | FIELD_BIT(DOMAIN),
         .gives = PERSON_FIELDS | EMAIL_FIELDS | PHONE_FIELDS | FIELD_BIT(LINKEDIN_URL),
         .page_rows = 100,
         .item_bytes_max = 9216,   /* 254, 1,000 and 253 bytes, each six when escaped */

@@ -73,6 +73,14 @@ enum field {
 typedef uint64_t field_set;
 #define FIELD_BIT(id) ((field_set)1 << (FIELD_##id))
 
+/* Of a company: columns of their own where an operation gives them. */
+#define FIELDS_ACCOUNT                                                                             \
+    (FIELD_BIT(INDUSTRY) | FIELD_BIT(EMPLOYEE_COUNT) | FIELD_BIT(EMPLOYEE_RANGE) |                 \
+     FIELD_BIT(REVENUE_BAND) | FIELD_BIT(FOUNDED_YEAR) | FIELD_BIT(HQ_COUNTRY) |                   \
+     FIELD_BIT(HQ_CITY) | FIELD_BIT(TECH_STACK) | FIELD_BIT(FUNDING_STAGE) |                       \
+     FIELD_BIT(LAST_FUNDING_DATE) | FIELD_BIT(TOTAL_RAISED_USD) |                                  \
+     FIELD_BIT(COMPANY_LINKEDIN_URL) | FIELD_BIT(ACCOUNT_FIELDS))
+
 const char *field_name(enum field f);
 enum field_kind field_kind(enum field f);
 /* The field of that name, or -1. */

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -96,9 +97,60 @@ static void settle(struct engine *g, struct batch *b)
     }
 }
 
+/* --- looking again ---------------------------------------------------------------------------- */
+
+static bool in_state(const struct ledger_batch *row, enum batch_state s)
+{
+    return strcmp(row->state, batch_machine.states[s].name) == 0;
+}
+
+bool doubt_reopens(const struct setup *s, const struct ledger_batch *row)
+{
+    if (!in_state(row, BATCH_IN_DOUBT))
+        return false;
+    return s->called || (s->operation->delivery == DELIVERY_POLL && row->vendor_id[0] != '\0');
+}
+
+struct reopening {
+    struct engine *engine;
+    bool published;
+};
+
+static int reopen(void *arg, const struct ledger_batch *b, struct error *e)
+{
+    struct reopening *r = arg;
+    struct engine *g = r->engine;
+    struct ledger_batch row = *b;
+    if (!doubt_reopens(&g->setup, b))
+        return 0;
+    int rc = ledger_drop_conclusions(g->ledger, b->id, e);
+    if (rc < 0)
+        return rc;
+    r->published |= rc == 1;
+    if (g->setup.operation->delivery != DELIVERY_POLL || row.vendor_id[0] == '\0')
+        return 0;
+    /* Its id is known: asking costs nothing. */
+    snprintf(row.state, sizeof row.state, "%s", batch_machine.states[BATCH_ACCEPTED].name);
+    rc = ledger_add_decision(g->ledger, b->id, "sent", row.vendor_id, "evidence", clock_wall_ms(),
+                             e);
+    return rc == 0 ? ledger_put_batch(g->ledger, &row, e) : rc;
+}
+
+int doubt_reopen(struct engine *g, struct error *e)
+{
+    struct reopening r = {.engine = g};
+    int rc = ledger_begin(g->ledger, e);
+    if (rc == 0)
+        rc = ledger_each_batch(g->ledger, reopen, &r, e);
+    if (rc == 0)
+        rc = ledger_commit(g->ledger, e);
+    return rc < 0 ? rc : r.published;
+}
+
 void doubt_pump(struct engine *g)
 {
-    int64_t now = clock_mono_ms(), wait = g->setup.operation->doubt_ms;
+    /* Evidence comes by callbacks or not at all. */
+    int64_t now = clock_mono_ms(), wait = g->arrivals != NULL ? g->setup.operation->doubt_ms : 0;
     if (g->doubt_since_ms == 0)
         g->doubt_since_ms = now;
     if (wait > g->setup.doubt_wait_ms)

@@ -58,6 +58,55 @@ int64_t engine_doubt(const struct engine *g)
     return doubt;
 }
 
+const struct operation *engine_operation(const struct engine *g, const struct batch *b)
+{
+    return b->alone ? &g->setup.alone : &g->setup.asked;
+}
+
+struct batch *engine_batch(const struct engine *g, uint32_t id)
+{
+    unsigned low = 0, high = g->batch_count;
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (g->batches[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < g->batch_count && g->batches[low]->id == id ? g->batches[low] : NULL;
+}
+
+/* Classes that a window counts together wait together: which of them the vendor meant is not known,
+ * and a pause of the other one costs nothing but time. */
+void engine_pause(struct engine *g, enum rate_class class, int64_t until_ms)
+{
+    gate_pause(&g->gates[class], until_ms);
+}
+
+void engine_limits(struct engine *g, const struct rate_limit *limits, unsigned count)
+{
+    static const unsigned rooms = sizeof g->windows / sizeof g->windows[0];
+    bool same = g->window_count == count;
+    for (unsigned i = 0; same && i < count; i++)
+        same = g->windows[i].count == limits[i].count && g->windows[i].per_ms == limits[i].per_ms;
+    if (same)
+        return;
+    for (unsigned i = 0; i < g->window_count; i++)
+        window_deinit(&g->windows[i]);
+    g->window_count = 0;
+    for (unsigned c = 0; c < RATE_CLASSES; c++)
+        g->gates[c].window_count = 0;
+    for (unsigned i = 0; i < count && i < rooms; i++) {
+        struct window *w = &g->windows[i];
+        if (!window_init(w, limits[i].count, limits[i].per_ms))
+            abort();
+        g->window_count++;
+        for (unsigned c = 0; c < RATE_CLASSES; c++)
+            if (limits[i].classes & RATE_BIT(c))
+                gate_add_window(&g->gates[c], w);
+    }
+}
+
 void engine_abandon(struct engine *g)
 {
     g->abandoned = true;
@@ -200,25 +249,30 @@ static bool busy(const struct engine *g)
     return g->works > 0 || commit_pending(g->commit) > 0 || client_flight(g->client) > 0;
 }
 
-/* Pages between their request and their answers' being durable, of all batches: what they hold in
- * memory is what is bounded. Earlier batches come first, so that their shards are emitted first. */
-static unsigned pages_allowed(const struct engine *g, const struct batch *b)
+static void give_up_in_time(struct engine *g, struct batch *b, int64_t at_ms)
 {
-    unsigned others = 0;
-    for (unsigned i = 0; i < g->batch_count; i++)
-        if (g->batches[i] != b)
-            others += g->batches[i]->pages_busy;
-    return others < ENGINE_PAGES_MAX ? ENGINE_PAGES_MAX - others : 0;
+    if (clock_mono_ms() >= at_ms)
+        fetcher_give_up(g, b);
+    else
+        engine_wake_at(g, at_ms);
 }
 
+/* Pages between their request and their answers' being durable, of all batches, are what holds
+ * memory and is bounded. Earlier batches come first, so that their shards are emitted first. */
 static void pump_batches(struct engine *g)
 {
+    unsigned busy_pages = 0;
+    for (unsigned i = 0; i < g->batch_count; i++)
+        busy_pages += g->batches[i]->pages_busy;
     for (unsigned i = 0; i < g->batch_count; i++) {
         struct batch *b = g->batches[i];
-        unsigned pages = pages_allowed(g, b);
-        struct batch_need need = batch_need(b, pages);
+        enum delivery delivery = engine_operation(g, b)->delivery;
+        unsigned before = b->pages_busy, others = busy_pages - before;
+        unsigned pages = others < ENGINE_PAGES_MAX ? ENGINE_PAGES_MAX - others : 0;
+        struct batch_need need = batch_need(b, delivery, pages);
         while (need.want == BATCH_WANTS_PAGE && fetcher_page(g, b, &need))
-            need = batch_need(b, pages);
+            need = batch_need(b, delivery, pages);
+        busy_pages += b->pages_busy - before;
         switch (need.want) {
         case BATCH_WANTS_BODY:
         case BATCH_WANTS_SUBMIT:
@@ -229,6 +283,9 @@ static void pump_batches(struct engine *g)
             break;
         case BATCH_WANTS_END:
             fetcher_end(g, b);
+            break;
+        case BATCH_WANTS_GIVE_UP:
+            give_up_in_time(g, b, need.not_before_ms);
             break;
         case BATCH_WANTS_PAGE:
         case BATCH_WANTS_NOTHING:
@@ -256,6 +313,7 @@ static void pump(struct engine *g)
     reader_pump(g);
     if (!g->stopping)
         planner_pump(g);
+    arrivals_pump(g);
     pump_batches(g);
     if (!only_doubts(g))
         g->doubt_since_ms = 0;
@@ -265,6 +323,10 @@ static void pump(struct engine *g)
 
     if (busy(g))
         return;
+    if (g->stopping && !g->complete && arrivals_owed(g)) {
+        snprintf(g->waiting, sizeof g->waiting, "callbacks that are still to come");
+        return;
+    }
     if (g->complete || (g->stopping && g->reader == NULL)) {
         uv_stop(&g->loop);
         return;
@@ -355,7 +417,8 @@ static int open_loop(struct engine *g, struct error *e)
         uv_signal_start(&g->signals[i], on_signal, numbers[i]);
     }
     uv_timer_start(&g->tick, on_tick, TICK_MS, TICK_MS);
-    return client_create(&g->client, &g->loop, &options, e);
+    rc = client_create(&g->client, &g->loop, &options, e);
+    return rc == 0 ? arrivals_open(g, e) : rc;
 }
 
 static void on_client_closed(void *arg)
@@ -366,6 +429,7 @@ static void on_client_closed(void *arg)
 /* Nothing is under way: close every handle and let the loop run dry. */
 static void close_loop(struct engine *g)
 {
+    arrivals_close(g);
     if (g->client != NULL)
         client_close(g->client, on_client_closed, NULL);
     uv_close((uv_handle_t *)&g->commit_wake, NULL);

@@ -2,9 +2,10 @@
  *
  * The stages, each a file, meet here and nowhere else:
  *
- *     reader.c  -> planner.c -> sender.c -> fetcher.c -> emitter.c
- *     (thread)     shards,      submit,     poll, pages,  render, append
- *                  batches      doubt       scatter
+ *     reader.c  -> planner.c -> sender.c -> fetcher.c  -> scatter.c -> emitter.c
+ *     (thread)     shards,      submit,     poll, pages    answers     render, append
+ *                  batches      doubt       arrivals.c
+ *                                           callbacks
  *
  * Everything in struct engine belongs to the loop's thread, but for what is marked otherwise.
  * Completions store what happened and call engine_poke; engine.c's pump then asks every stage what
@@ -28,15 +29,18 @@
 #include "record/dedupe.h"
 #include "record/mapping.h"
 #include "report/report.h"
+#include "run/secret.h"
 #include "run/settings.h"
 #include "run/shape.h"
 #include "sched/backoff.h"
 #include "sched/gate.h"
+#include "sched/slots.h"
 
 /* Limits of one process; each is a bound on memory or on work under way. */
 #define ENGINE_READ_AHEAD   8                    /* shards between the reader and the ledger */
 #define ENGINE_PAGES_MAX    12                   /* result pages under way */
-#define ENGINE_BODIES_MAX   1                    /* bodies being built */
+#define ENGINE_BODIES_MAX   1                    /* jobs that build bodies */
+#define ENGINE_ARRIVALS_MAX 1024                 /* callbacks that are durable and not yet read */
 #define ENGINE_RENDER_MAX   2                    /* shards being rendered */
 #define ENGINE_REPLY_MAX    ((size_t)64 << 20)   /* bytes of one reply */
 #define ENGINE_DISK_RESERVE ((uint64_t)64 << 20) /* bytes that stay free beside the worst case */
@@ -44,6 +48,9 @@
 /* So many submissions in a row that end in doubt stop the run: a vendor that accepts and then fails
  * would put the whole list in doubt, at full price. */
 #define ENGINE_DOUBTS_MAX 3
+/* So many batches of one item in a row that are refused as wrong (400, 422) stop the run: it is not
+ * the items. */
+#define ENGINE_REFUSED_MAX 100
 /* So many items of a batch that the vendor names in its refusals are taken out of it one by one. */
 #define ENGINE_NAMED_MAX 1000
 /* A vendor's word for a price is believed up to this. */
@@ -51,6 +58,9 @@
 /* So often a batch's result pages are asked for again because they have fewer rows than they
  * should. */
 #define ENGINE_SHORT_PAGES_MAX 3
+
+/* Answers of callbacks stand behind those of pages: the n-th one as this page and n. */
+#define ENGINE_CALLBACK_PAGE 0x1000000
 
 /* The note of a FETCHING batch that the vendor gave up: what a later process knows it by. */
 #define ENGINE_VENDOR_FAILED "the vendor says that the batch failed"
@@ -71,6 +81,13 @@ struct work {
     struct error error; /* set by run: ends the run, unless done takes it */
 };
 
+/* Its key in the ledger, and that of the run's id, which callback tokens name. */
+#define ENGINE_KEY_ECHO "echo"
+#define ENGINE_KEY_RUN  "run"
+
+/* Whether the vendor's rows say whose they are (operation.echo_unsure); kept in the ledger. */
+enum echo { ECHO_UNKNOWN, ECHO_THERE, ECHO_MISSING };
+
 /* How often a batch and what came of it were split, in this process. */
 struct family {
     uint32_t root;
@@ -81,6 +98,7 @@ struct reader;
 struct emitter;
 struct submission;
 struct fetch;
+struct arrivals;
 
 struct engine {
     uv_loop_t loop;
@@ -96,6 +114,7 @@ struct engine {
     enum frame_packing packing;
     bool raw;
     char base_url[256];
+    char headers[128]; /* of every request, beside the key; "" for none */
 
     char *key;             /* wiped at the end */
     struct ledger *ledger; /* the commit thread's between engine_run's start and end */
@@ -124,10 +143,16 @@ struct engine {
     struct submission *submissions; /* armed or in flight */
     struct fetch *fetches;          /* free requests in flight */
     struct gate gates[RATE_CLASSES];
+    struct window windows[2 * RATE_LIMITS_MAX]; /* of the account; the gates share them */
+    unsigned window_count;
+    struct slots slots; /* where the vendor has such */
+    enum echo echo;
+    unsigned pages_busy; /* of all batches, as the pump found them */
     struct retry_budget retries;
     int64_t price;   /* credits an item, as the vendor last said */
     int64_t spent;   /* of batches that have ended */
     int64_t balance; /* less what was submitted since it was read; -1 unknown */
+    bool day_known;  /* the balance says what is left of the vendor's day */
     bool balance_fresh, balance_busy;
     int64_t balance_not_before_ms;
     unsigned balance_tries;
@@ -139,10 +164,17 @@ struct engine {
     unsigned short_of_credits; /* 402s in a row, each with the balance known */
     unsigned throttled_row;    /* 429s to submissions in a row */
     unsigned doubts_row;       /* submissions in a row that ended in doubt */
+    unsigned refused_row;      /* batches of one in a row that were refused as wrong */
     int64_t unreachable_until_ms;
     unsigned unreachable;   /* submissions in a row that did not leave */
     bool finish;            /* `tranche resolve --finish`: what was never sent ends as no_credits */
     int64_t doubt_since_ms; /* when nothing but doubts was left; 0: not yet */
+
+    /* arrivals.c */
+    struct arrivals *arrivals; /* NULL: nobody calls back */
+    uint8_t run_id[TOKEN_RUN_LEN];
+    struct secret secret; /* wiped at the end */
+    char callback_url[256];
 
     /* emitter.c */
     struct emitter *emitter;
@@ -196,6 +228,14 @@ void engine_trouble(struct engine *g, const char *what, const char *cause);
 /* Likewise, and say to people what is being waited for. */
 void engine_wait(struct engine *g, int64_t mono_ms, const char *what);
 uint64_t engine_random(void);
+/* The operation that the batch was cut for. */
+const struct operation *engine_operation(const struct engine *g, const struct batch *b);
+/* The open batch of that number; NULL when there is none. */
+struct batch *engine_batch(const struct engine *g, uint32_t id);
+/* Wait until this moment for the vendor: until then no request of the class goes. */
+void engine_pause(struct engine *g, enum rate_class class, int64_t until_ms);
+/* The vendor says what the account may do: count with that from now on. */
+void engine_limits(struct engine *g, const struct rate_limit *limits, unsigned count);
 /* Numbers of the moment. Texts are borrowed from the engine. */
 void engine_report(const struct engine *g, struct report *r);
 /* Replace status.json. */
@@ -227,9 +267,11 @@ bool planner_keep(struct engine *g, struct batch *b);
 /* It has ended: count it and free it. */
 void planner_forget(struct engine *g, struct batch *b);
 
-/* body.c: the file that a submission streams */
-/* Build it; the batch is busy until then, and ready after. */
+/* body.c: what a submission sends */
+/* Build it, and those of other batches that want theirs and lie in the same shard; each is busy
+ * until then, and ready after. */
 void body_make(struct engine *g, struct batch *b);
+/* The file of a large one. */
 int body_open(const struct engine *g, const struct batch *b, struct error *e);
 void body_drop(struct engine *g, struct batch *b);
 /* Remove all bodies that an earlier process left. */
@@ -241,6 +283,8 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
 void sender_cancel(struct engine *g);
 
 /* fetcher.c: the balance, polls and pages */
+/* A batch was accepted at this moment: when it is polled first. */
+void fetcher_accepted(struct engine *g, struct batch *b);
 /* Read the balance, unless that is under way or may not be yet. */
 void fetcher_balance(struct engine *g);
 /* The vendor says what is left. fresh: nothing was submitted or settled since. */
@@ -250,20 +294,26 @@ void fetcher_poll(struct engine *g, struct batch *b, const struct batch_need *ne
 bool fetcher_page(struct engine *g, struct batch *b, const struct batch_need *need);
 /* All pages are in: items without an answer get one, and the batch is DONE. */
 void fetcher_end(struct engine *g, struct batch *b);
+/* Nothing came by the deadline: in doubt. */
+void fetcher_give_up(struct engine *g, struct batch *b);
 void fetcher_cancel(struct engine *g);
 
 /* scatter.c: from a reply to answers by shard */
 /* The rows of a page, made answers. */
 struct hits;
-/* On any thread. NULL with *e when the page is not what was promised. */
-struct hits *scatter_parse(const struct engine *g, struct json_value root, struct error *e);
+/* On any thread. kind: of a page or a callback. NULL with *e when it is not what was promised. */
+struct hits *scatter_parse(const struct engine *g, const struct batch *b, enum ledger_reply kind,
+                           struct json_value root, struct error *e);
 void scatter_free(struct hits *h);
-/* What the page says beside its rows. */
-const struct page_reply *scatter_said(const struct hits *h);
+/* What the reply says beside its rows; of a callback everything but its page. */
+const struct callback_reply *scatter_said(const struct hits *h);
 /* Find whose answers they are and put them in place, durably. The hits are taken. */
-void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits *h);
-/* The same from a page that an earlier process stored. body: the reply as it came; taken. */
-void scatter_page(struct engine *g, struct batch *b, uint32_t page, struct buf *body);
+void scatter_hits(struct engine *g, struct batch *b, enum ledger_reply kind, uint32_t page,
+                  struct hits *h);
+/* The same from a reply that is stored and not read yet. body: as it came; taken. A page of an
+ * operation whose results cannot be fetched again puts the batch in doubt when it cannot be used. */
+void scatter_stored(struct engine *g, struct batch *b, enum ledger_reply kind, uint32_t page,
+                    struct buf *body);
 /* Give every item of the batch without an answer this one (page 0 of the batch), and move the batch
  * to `to` (BATCH_STATES: leave its state) in the same commit. */
 void scatter_conclude(struct engine *g, struct batch *b, enum outcome outcome, const char *reason,
@@ -271,7 +321,33 @@ void scatter_conclude(struct engine *g, struct batch *b, enum outcome outcome, c
 /* What was never asked ends so: all records that wait for a batch. */
 void scatter_unsent(struct engine *g, enum outcome outcome, const char *reason);
 
-/* doubt.c: nothing is left but batches in doubt */
+/* arrivals.c: callbacks */
+struct arrivals *arrivals_create(void);
+/* Whether a vendor that only calls back still owes a call that nobody else would take. */
+bool arrivals_owed(const struct engine *g);
+/* Listen, or watch the spool, as the settings say; and find out whether the address leads here. */
+int arrivals_open(struct engine *g, struct error *e);
+/* No more is taken from outside; what was taken is acknowledged. */
+void arrivals_close(struct engine *g);
+void arrivals_free(struct engine *g);
+void arrivals_pump(struct engine *g);
+/* Whether submissions may go: the address is known to lead here. */
+bool arrivals_ready(const struct engine *g);
+/* A callback that an earlier process stored and did not read. body: as it came; taken. */
+void arrivals_again(struct engine *g, const struct batch *b, uint32_t number, struct buf *body);
+/* What a callback turned out to be. The hits are taken; NULL: it cannot be read, and why. */
+void arrivals_read(struct engine *g, struct batch *b, uint32_t number, struct hits *h,
+                   const struct error *e);
+/* The address for this attempt at the batch: `text` has room for 512 bytes. Empty: none. */
+void arrivals_address(const struct engine *g, const char *token, char *text, size_t size);
+
+/* doubt.c */
+/* Whether more may be known of this batch in doubt than when the run looked last. */
+bool doubt_reopens(const struct setup *s, const struct ledger_batch *row);
+/* At the start of a process, before anything is loaded: take such batches up again. 1 when records
+ * were published as in doubt, so that the output must be made anew; 0 not. */
+int doubt_reopen(struct engine *g, struct error *e);
+/* Nothing is left but batches in doubt. */
 void doubt_pump(struct engine *g);
 
 /* emitter.c */

@@ -84,15 +84,16 @@ static int on_row(void *arg, const struct list_row *row, struct error *e)
     return 0;
 }
 
-/* Least time for so many requests within the limits of their class. *binding: the limit that makes
- * it so. */
-static int64_t time_for(const struct setup *setup, enum rate_class class, uint64_t requests,
+/* Least time for so many requests within all limits. *binding: the limit that makes it so. */
+static int64_t time_for(const struct setup *setup, uint64_t submits, uint64_t reads,
                         const struct rate_limit **binding)
 {
     int64_t longest = 0;
     for (unsigned i = 0; i < setup->limit_count; i++) {
         const struct rate_limit *l = &setup->limits[i];
-        if (l->class != class || requests == 0)
+        uint64_t requests = ((l->classes & RATE_BIT(RATE_SUBMIT)) ? submits : 0) +
+                            ((l->classes & RATE_BIT(RATE_READ)) ? reads : 0);
+        if (requests == 0)
             continue;
         int64_t takes = (int64_t)((requests - 1) / l->count) * l->per_ms;
         if (takes > longest) {
@@ -101,6 +102,21 @@ static int64_t time_for(const struct setup *setup, enum rate_class class, uint64
         }
     }
     return longest;
+}
+
+/* Requests that are not submissions: polls, result pages. */
+static uint64_t reads_of(const struct operation *op, uint64_t batches, uint64_t pages)
+{
+    switch (op->delivery) {
+    case DELIVERY_PAGES:
+        return batches + pages;
+    case DELIVERY_POLL:
+        return batches + batches / 2; /* half of them are asked for twice */
+    case DELIVERY_REPLY:
+    case DELIVERY_CALLBACK:
+        break;
+    }
+    return 0;
 }
 
 struct figures {
@@ -114,7 +130,7 @@ struct figures {
 static void figure(const struct estimate *s, const struct setup *setup, struct figures *f)
 {
     const struct operation *op = setup->operation;
-    const struct rate_limit *submit = NULL, *read = NULL;
+    const struct rate_limit *binding = NULL;
     memset(f, 0, sizeof *f);
     f->asked = s->valid - s->duplicates;
     f->batch_items = setup->batch_items;
@@ -125,24 +141,29 @@ static void figure(const struct estimate *s, const struct setup *setup, struct f
         f->credits = (int64_t)f->asked * setup->price;
     }
     f->batches = (f->asked + setup->batch_items - 1) / setup->batch_items;
-    f->pages = f->asked == 0 ? 0 : f->batches + (f->asked - 1) / op->page_rows;
-    int64_t submits = time_for(setup, RATE_SUBMIT, f->batches, &submit);
-    int64_t reads = time_for(setup, RATE_READ, f->pages + f->batches, &read);
-    const struct rate_limit *binding = submits > reads ? submit : read;
-    f->time_ms = submits > reads ? submits : reads;
+    if (op->delivery == DELIVERY_PAGES && f->asked > 0)
+        f->pages = f->batches + (f->asked - 1) / op->page_rows;
+    f->time_ms = time_for(setup, f->batches, reads_of(op, f->batches, f->pages), &binding);
     if (binding != NULL) {
         char rate[40];
         rate_format(binding->count, binding->per_ms, rate);
         snprintf(f->binding, sizeof f->binding, "%s %s", rate,
-                 binding->class == RATE_SUBMIT ? "submissions" : "requests");
+                 binding->classes == RATE_BIT(RATE_SUBMIT) ? "submissions" : "requests");
+    }
+    if (setup->slots > 0) {
+        int64_t work = (int64_t)(f->batches / setup->slots) * op->work_ms;
+        if (work > f->time_ms) {
+            f->time_ms = work;
+            snprintf(f->binding, sizeof f->binding, "%u records at once", setup->slots);
+        }
     }
 }
 
 /* The fields that the operation asks about, and those which they may be made of. */
-static uint32_t used_fields(const struct operation *op)
+static field_set used_fields(const struct operation *op)
 {
-    uint32_t used = 0;
-    for (const uint32_t *set = op->accepts; *set != 0; set++)
+    field_set used = 0;
+    for (const field_set *set = op->accepts; *set != 0; set++)
         used |= *set;
     if (used & FIELD_BIT(DOMAIN))
         used |= FIELD_BIT(EMAIL);
@@ -158,7 +179,7 @@ static void put_columns(struct buf *b, const struct operation *op, const struct 
                         const struct slice *names)
 {
     struct mapping used = *m, spare = *m;
-    uint32_t fields = used_fields(op);
+    field_set fields = used_fields(op);
     bool any_spare = false;
     for (int f = 0; f < FIELD_COUNT; f++) {
         bool is_used = (fields >> f & 1) != 0;

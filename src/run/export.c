@@ -61,7 +61,7 @@ static int export_all(struct exporting *x, const struct settings *s, struct erro
     if (rc == 0)
         rc = home_list(x->home, s, true, &list, &mapping, e);
     if (rc == 0)
-        rc = home_render(s, list, &render, &recipe.packing, e);
+        rc = home_render(s, list, setup.operation, &render, &recipe.packing, e);
     recipe.list = list;
     recipe.operation = setup.operation;
     if (rc == 0)

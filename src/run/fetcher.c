@@ -1,14 +1,15 @@
 /* Free requests: polls, result pages, the balance. They may be repeated, within bounds.
  *
- * Happy path: an accepted batch is polled at growing pauses until the vendor says that it is done;
- * then its pages are asked for several at a time; each page is a durable reply first and is
- * scattered then (scatter.c); when all are in, the batch is DONE.
+ * Happy path: an accepted batch is polled until the vendor says that it is done: at growing pauses,
+ * or where the vendor has slots when it is likely to be (sched/slots.h); then its pages are asked
+ * for several at a time; each page is a durable reply first and is scattered then (scatter.c); when
+ * all are in, the batch is DONE. Where the last poll holds the result, it is that page.
  *
  * Failure modes: a failed request is tried again after a pause with full jitter, at most
  * BACKOFF_TRIES_MAX times in a row and within the budget of retries; then the run stops, resumable,
  * and the batch stays as it is. A page that cannot be used although it came whole is asked for
  * again like one that failed. A batch that the vendor does not know (404) is likewise tried again
- * and then stops the run: it is paid for.
+ * and then stops the run: it is paid for. What is not done by its deadline is in doubt.
  *
  * On the loop's thread; replies are checked, parsed and packed on the pool. */
 #include "run/engine.h"
@@ -24,6 +25,11 @@
 #define READ_IDLE_MS    30000
 /* An id that the vendor does not know may be too fresh, a few times. */
 #define FETCH_GONE_TRIES 4
+/* What a vendor calls unlimited: far from any sum that could overflow. */
+#define BALANCE_UNLIMITED (INT64_MAX / 4)
+#define DAY_MS            (INT64_C(24) * 60 * 60 * 1000)
+/* The vendor's clock and ours need not agree to the second. */
+#define DAY_SLACK_MS 5000
 
 enum fetch_kind { FETCH_BALANCE, FETCH_POLL, FETCH_PAGE };
 
@@ -32,7 +38,9 @@ struct fetch {
     struct work work;
     struct engine *engine;
     struct fetch *next;
+    const struct operation *operation;
     enum fetch_kind kind;
+    bool metered;        /* it counts in the rate windows */
     int64_t sent_ms;     /* monotonic */
     struct batch *batch; /* NULL for the balance */
     uint32_t page;
@@ -41,8 +49,8 @@ struct fetch {
     enum reply_class class;
     struct problem problem;
     struct poll_reply poll;
-    int64_t balance;
-    struct hits *hits;     /* of a page */
+    struct balance_reply balance;
+    struct hits *hits;     /* of a page, or of a poll that holds the result */
     struct buf packed;     /* the page as zstd */
     struct error unusable; /* whole, and not what was promised */
 };
@@ -82,7 +90,7 @@ static void describe(const struct fetch *f, char *out, size_t size)
 static void fetch_look(struct work *work)
 {
     struct fetch *f = (struct fetch *)((char *)work - offsetof(struct fetch, work));
-    const struct operation *op = work->engine->setup.operation;
+    const struct operation *op = f->operation;
     struct json *j = json_create(ENGINE_JSON_DEPTH);
     struct json_value root;
     struct error e = {0};
@@ -92,14 +100,17 @@ static void fetch_look(struct work *work)
         f->reply.end == HTTP_REPLY && json_parse(j, buf_slice(&f->reply.body), &root, &e) == 0;
     if (f->reply.end == HTTP_REPLY && f->reply.status >= 300)
         problem_parse(&f->problem, j, buf_slice(&f->reply.body));
-    f->class = op->classify(&f->reply, false, whole, &f->problem);
+    f->class = op->classify(&f->reply, false, whole ? &root : NULL, &f->problem);
     if (f->class == REPLY_OK && f->kind == FETCH_POLL)
-        op->parse_poll(root, &f->poll, &f->unusable);
+        op->parse_poll(op, root, &f->poll, &f->unusable);
     if (f->class == REPLY_OK && f->kind == FETCH_BALANCE &&
         !op->provider->parse_balance(root, &f->balance))
         error_set(&f->unusable, ERR_DATA, "the reply gives no balance");
-    if (f->class == REPLY_OK && f->kind == FETCH_PAGE &&
-        (f->hits = scatter_parse(work->engine, root, &f->unusable)) != NULL)
+    bool results =
+        f->kind == FETCH_PAGE || (f->kind == FETCH_POLL && f->unusable.code == 0 &&
+                                  op->delivery == DELIVERY_POLL && f->poll.phase != POLL_PENDING);
+    if (f->class == REPLY_OK && results &&
+        (f->hits = scatter_parse(work->engine, f->batch, LEDGER_PAGE, root, &f->unusable)) != NULL)
         frame_pack(buf_slice(&f->reply.body), &f->packed, &f->unusable);
     if (f->class == REPLY_RETRY && f->reply.end == HTTP_REPLY && f->reply.status < 300)
         f->unusable = e;
@@ -124,7 +135,7 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
         g->throttled++;
         if (pause < BACKOFF_BASE_MS)
             pause = BACKOFF_BASE_MS;
-        gate_pause(&g->gates[RATE_READ], now + pause);
+        engine_pause(g, RATE_READ, now + pause);
         return true;
     }
     g->failures++;
@@ -183,6 +194,21 @@ void fetcher_balance_is(struct engine *g, int64_t credits, bool fresh)
     g->balance_fresh = fresh;
 }
 
+/* The vendor's day is a calendar day: what it says is used up comes back at midnight, UTC. */
+static void day_is(struct engine *g, const struct balance_reply *said)
+{
+    int64_t wall = clock_wall_ms(), speed = g->setup.clock_speed;
+    if (said->used_today < 0 || said->limit_today <= 0)
+        return;
+    g->day_known = true;
+    if (said->used_today < said->limit_today)
+        return;
+    int64_t midnight = (wall / DAY_MS + 1) * DAY_MS;
+    log_write(LOG_INFO, "run", "%s: all %lld requests of the day are used",
+              g->setup.operation->provider->title, (long long)said->limit_today);
+    engine_pause(g, RATE_SUBMIT, clock_mono_ms() + (midnight - wall) / speed + DAY_SLACK_MS);
+}
+
 static void balance_known(struct engine *g, struct fetch *f)
 {
     g->balance_busy = false;
@@ -191,8 +217,11 @@ static void balance_known(struct engine *g, struct fetch *f)
         return;
     }
     g->balance_tries = 0;
-    fetcher_balance_is(g, f->balance, true);
+    fetcher_balance_is(g, f->balance.credits < 0 ? BALANCE_UNLIMITED : f->balance.credits, true);
+    day_is(g, &f->balance);
 }
+
+static void store(struct engine *g, struct fetch *f);
 
 /* A batch's new state on its way into the ledger. */
 struct moving {
@@ -231,22 +260,105 @@ static void move(struct engine *g, struct batch *b, enum batch_state to)
     engine_commit(g, &m->op);
 }
 
+void fetcher_accepted(struct engine *g, struct batch *b)
+{
+    const struct operation *op = engine_operation(g, b);
+    int64_t now = clock_mono_ms();
+    if (op->delivery == DELIVERY_CALLBACK) {
+        /* Nothing can be asked for: until the deadline, which began when it was accepted. */
+        int64_t waited = clock_wall_ms() - b->accepted_ms;
+        b->not_before_ms = now + op->deadline_ms - (waited > 0 ? waited : 0);
+    } else if (g->setup.slots > 0) {
+        unsigned ahead = 0;
+        for (unsigned i = 0; i < g->batch_count; i++) {
+            enum batch_state s = g->batches[i]->state;
+            ahead += g->batches[i] != b && (s == BATCH_ACCEPTED || s == BATCH_WAITING);
+        }
+        b->queue_ms = slots_queue_ms(&g->slots, ahead, now);
+        b->not_before_ms = now + (g->arrivals != NULL ? slots_safety_ms(&g->slots, b->queue_ms, 0)
+                                                      : slots_poll_ms(&g->slots, b->queue_ms, 0));
+    } else {
+        b->not_before_ms = now + op->poll_first_ms;
+    }
+}
+
+/* Until when nothing can have come: a vendor's deadline counts from the end of its queue. */
+static int64_t deadline_of(const struct operation *op, const struct batch *b)
+{
+    return op->deadline_ms == 0 ? INT64_MAX : b->waited_ms + b->queue_ms + op->deadline_ms;
+}
+
+void fetcher_give_up(struct engine *g, struct batch *b)
+{
+    const struct operation *op = engine_operation(g, b);
+    char text[32];
+    clock_format_duration(op->deadline_ms, text);
+    snprintf(b->note, sizeof b->note, "accepted, and no result within %s", text);
+    log_write(LOG_WARN, "run", "batch %u: %s", b->id, b->note);
+    move(g, b, BATCH_IN_DOUBT);
+}
+
+/* It is not done: when to ask again, and whether to. */
+static void still_pending(struct engine *g, struct batch *b, bool queued)
+{
+    const struct operation *op = engine_operation(g, b);
+    int64_t now = clock_mono_ms(), next;
+    b->polls++;
+    if (queued) {
+        b->waited_ms = now;
+        b->queue_ms = 0;
+    }
+    if (now >= deadline_of(op, b)) {
+        fetcher_give_up(g, b);
+        return;
+    }
+    if (g->setup.slots > 0 && !queued) {
+        next =
+            b->waited_ms + (g->arrivals != NULL ? slots_safety_ms(&g->slots, b->queue_ms, b->polls)
+                                                : slots_poll_ms(&g->slots, b->queue_ms, b->polls));
+        if (next < now + op->poll_first_ms)
+            next = now + op->poll_first_ms;
+    } else {
+        next = now + batch_poll_pause_ms(b, now, op->poll_first_ms, op->poll_max_ms);
+    }
+    if (b->state == BATCH_ACCEPTED)
+        move(g, b, BATCH_WAITING);
+    b->not_before_ms = next;
+}
+
+/* The poll holds the result: it is page 1, durable together with the state. */
+static void poll_is_page(struct engine *g, struct fetch *f)
+{
+    struct batch *b = f->batch;
+    slots_left(&g->slots, clock_mono_ms());
+    batch_move(b, BATCH_FETCHING);
+    if (!batch_pages_begin(b, 1, 1)) {
+        engine_stopf(g, ERR_INTERNAL, "no memory for the result of batch %u", b->id);
+        return;
+    }
+    f->page = 1;
+    batch_page_busy(b, 1);
+    store(g, f);
+}
+
 static void poll_known(struct engine *g, struct fetch *f)
 {
-    const struct operation *op = g->setup.operation;
+    const struct operation *op = f->operation;
     struct batch *b = f->batch;
     b->busy = false;
+    if (b->state != BATCH_ACCEPTED && b->state != BATCH_WAITING)
+        return; /* a callback was faster */
     if (f->class != REPLY_OK || f->unusable.code != 0) {
         again(g, f, &b->tries, &b->not_before_ms);
         return;
     }
     b->tries = 0;
     if (f->poll.phase == POLL_PENDING) {
-        int64_t now = clock_mono_ms();
-        int64_t next = now + batch_poll_pause_ms(b, now, op->poll_first_ms, op->poll_max_ms);
-        if (b->state == BATCH_ACCEPTED)
-            move(g, b, BATCH_WAITING);
-        b->not_before_ms = next;
+        still_pending(g, b, f->poll.queued);
+        return;
+    }
+    if (op->delivery == DELIVERY_POLL) {
+        poll_is_page(g, f);
         return;
     }
     b->vendor_failed = f->poll.phase == POLL_FAILED;
@@ -271,13 +383,16 @@ struct storing {
     uint64_t raw_bytes;
     struct buf packed;
     struct hits *hits;
+    struct ledger_batch row; /* where its state is new too */
 };
 
 static int apply_page(struct commit_op *op, struct ledger *l, struct error *e)
 {
     struct storing *s = (struct storing *)op;
-    return ledger_add_reply(l, s->batch->id, LEDGER_PAGE, s->page, s->status, s->raw_bytes,
-                            buf_slice(&s->packed), e);
+    int rc = s->row.id != 0 ? ledger_put_batch(l, &s->row, e) : 0;
+    return rc != 0 ? rc
+                   : ledger_add_reply(l, s->batch->id, LEDGER_PAGE, s->page, s->status,
+                                      s->raw_bytes, buf_slice(&s->packed), e);
 }
 
 static void page_is_durable(struct commit_op *op, const struct error *e)
@@ -285,7 +400,7 @@ static void page_is_durable(struct commit_op *op, const struct error *e)
     struct storing *s = (struct storing *)op;
     if (engine_committed(s->engine, e)) {
         batch_page_stored(s->batch, s->page);
-        scatter_hits(s->engine, s->batch, s->page, s->hits);
+        scatter_hits(s->engine, s->batch, LEDGER_PAGE, s->page, s->hits);
     } else {
         scatter_free(s->hits);
     }
@@ -296,7 +411,7 @@ static void page_is_durable(struct commit_op *op, const struct error *e)
 /* Rows that a page should have by the vendor's own count. */
 static uint64_t rows_due(const struct batch *b, const struct fetch *f)
 {
-    const struct page_reply *said = scatter_said(f->hits);
+    const struct page_reply *said = &scatter_said(f->hits)->page;
     int64_t total = said->total >= 0 ? said->total : b->vendor_items;
     int64_t before = (int64_t)(f->page - 1) * b->page_rows;
     int64_t due = total - before;
@@ -307,8 +422,8 @@ static uint64_t rows_due(const struct batch *b, const struct fetch *f)
 static bool short_page(struct batch *b, struct fetch *f)
 {
     uint64_t due = rows_due(b, f);
-    uint32_t rows = scatter_said(f->hits)->rows;
-    if (rows >= due || b->vendor_failed)
+    uint32_t rows = scatter_said(f->hits)->page.rows;
+    if (rows >= due || b->vendor_failed || f->operation->omitted != NULL)
         return false;
     log_write(LOG_WARN, "run", "page %u of batch %u has %u rows and should have %llu", f->page,
               b->id, rows, (unsigned long long)due);
@@ -338,10 +453,19 @@ static void page_known(struct engine *g, struct fetch *f)
         again(g, f, &b->tries, &b->not_before_ms);
         return;
     }
+    b->tries = 0;
+    store(g, f);
+}
+
+/* The page is kept as it came, then scattered. */
+static void store(struct engine *g, struct fetch *f)
+{
+    struct batch *b = f->batch;
     struct storing *s = calloc(1, sizeof *s);
     if (s == NULL)
         abort();
-    b->tries = 0;
+    if (f->kind == FETCH_POLL)
+        shape_row(b, &s->row);
     s->engine = g;
     s->batch = b;
     s->page = f->page;
@@ -363,7 +487,8 @@ static void fetch_known(struct work *work)
               f->class == REPLY_NOT_APPLIED || f->class == REPLY_GONE;
     if (f->class == REPLY_OK)
         g->trouble[0] = '\0';
-    gate_done(&g->gates[RATE_READ], ok, f->sent_ms, clock_mono_ms(), engine_random());
+    if (f->metered)
+        gate_done(&g->gates[RATE_READ], ok, f->sent_ms, clock_mono_ms(), engine_random());
     switch (f->kind) {
     case FETCH_BALANCE:
         balance_known(g, f);
@@ -413,8 +538,11 @@ static bool start(struct engine *g, struct fetch *f)
     f->next = g->fetches;
     g->fetches = f;
     f->problem.retry_after_ms = -1;
+    f->metered = f->kind != FETCH_BALANCE || !p->balance_unmetered;
     f->call.base_url = g->base_url;
     f->call.key_header = p->key_header;
+    f->call.key_prefix = p->key_prefix;
+    f->call.headers = g->headers[0] != '\0' ? g->headers : NULL;
     f->call.key = g->key;
     f->call.body_fd = -1;
     f->call.timeout_ms = READ_TIMEOUT_MS;
@@ -423,22 +551,27 @@ static bool start(struct engine *g, struct fetch *f)
     f->call.done = on_fetched;
     buf_init(&f->packed, ENGINE_REPLY_MAX + 4096);
     f->sent_ms = clock_mono_ms();
-    gate_take(&g->gates[RATE_READ], f->sent_ms);
+    if (f->metered)
+        gate_take(&g->gates[RATE_READ], f->sent_ms);
     g->requests++;
     g->retries.requests++;
     if (client_send(g->client, &f->call, &e) == 0)
         return true;
-    gate_done(&g->gates[RATE_READ], true, f->sent_ms, clock_mono_ms(), engine_random());
+    if (f->metered)
+        gate_done(&g->gates[RATE_READ], true, f->sent_ms, clock_mono_ms(), engine_random());
     fetch_free(f);
     engine_stop(g, &e);
     return false;
 }
 
-static struct fetch *new_fetch(enum fetch_kind kind, struct batch *b, uint32_t page)
+static struct fetch *new_fetch(struct engine *g, enum fetch_kind kind, struct batch *b,
+                               uint32_t page)
 {
     struct fetch *f = calloc(1, sizeof *f);
     if (f == NULL)
         abort();
+    f->operation = b != NULL ? engine_operation(g, b) : g->setup.operation;
+    f->balance = (struct balance_reply){.used_today = -1, .limit_today = -1};
     f->kind = kind;
     f->batch = b;
     f->page = page;
@@ -449,7 +582,7 @@ void fetcher_balance(struct engine *g)
 {
     if (g->balance_busy || !may_read(g, g->balance_not_before_ms))
         return;
-    struct fetch *f = new_fetch(FETCH_BALANCE, NULL, 0);
+    struct fetch *f = new_fetch(g, FETCH_BALANCE, NULL, 0);
     g->setup.operation->provider->build_balance(&f->call.request);
     g->balance_busy = start(g, f);
 }
@@ -458,8 +591,8 @@ void fetcher_poll(struct engine *g, struct batch *b, const struct batch_need *ne
 {
     if (!may_read(g, need->not_before_ms))
         return;
-    struct fetch *f = new_fetch(FETCH_POLL, b, 0);
-    g->setup.operation->build_poll(&f->call.request, b->vendor_id);
+    struct fetch *f = new_fetch(g, FETCH_POLL, b, 0);
+    f->operation->build_poll(f->operation, &f->call.request, b->vendor_id);
     b->busy = start(g, f);
 }
 
@@ -467,8 +600,8 @@ bool fetcher_page(struct engine *g, struct batch *b, const struct batch_need *ne
 {
     if (!may_read(g, need->not_before_ms))
         return false;
-    struct fetch *f = new_fetch(FETCH_PAGE, b, need->page);
-    g->setup.operation->build_page(&f->call.request, b->vendor_id, need->page);
+    struct fetch *f = new_fetch(g, FETCH_PAGE, b, need->page);
+    f->operation->build_page(f->operation, &f->call.request, b->vendor_id, need->page);
     batch_page_busy(b, need->page);
     if (start(g, f))
         return true;
@@ -478,6 +611,16 @@ bool fetcher_page(struct engine *g, struct batch *b, const struct batch_need *ne
 
 void fetcher_end(struct engine *g, struct batch *b)
 {
+    const struct operation *op = engine_operation(g, b);
+    /* The rows say nothing of whom they are about, and callbacks do: those may still be on their
+     * way. */
+    if (op->calls_back && b->answered < b->unmatched) {
+        int64_t until = b->waited_ms + g->setup.doubt_wait_ms;
+        if (clock_mono_ms() < until) {
+            engine_wait(g, until, "callbacks with the results");
+            return;
+        }
+    }
     if (b->unmatched > 0 || b->repeated > 0)
         log_write(LOG_WARN, "run", "batch %u: %u rows belong to none of its records, %u came twice",
                   b->id, b->unmatched, b->repeated);
@@ -491,8 +634,11 @@ void fetcher_end(struct engine *g, struct batch *b)
         move(g, b, BATCH_IN_DOUBT);
         return;
     }
-    scatter_conclude(g, b, OUTCOME_FAILED,
-                     b->vendor_failed ? ENGINE_VENDOR_FAILED ", and gives no row"
-                                      : "the vendor's results have no row for it",
-                     BATCH_DONE);
+    if (op->omitted != NULL && !b->vendor_failed)
+        scatter_conclude(g, b, OUTCOME_NOT_FOUND, op->omitted, BATCH_DONE);
+    else
+        scatter_conclude(g, b, OUTCOME_FAILED,
+                         b->vendor_failed ? ENGINE_VENDOR_FAILED ", and gives no row"
+                                          : "the vendor's results have no row for it",
+                         BATCH_DONE);
 }

@@ -231,8 +231,8 @@ int home_list(struct home *h, const struct settings *s, bool whole, struct list 
     return rc;
 }
 
-int home_render(const struct settings *s, const struct list *l, struct render *render,
-                enum frame_packing *packing, struct error *e)
+int home_render(const struct settings *s, const struct list *l, const struct operation *op,
+                struct render *render, enum frame_packing *packing, struct error *e)
 {
     memset(render, 0, sizeof *render);
     int rc = render_choose(s->output, s->format, s->compress, &render->format, packing, e);
@@ -244,7 +244,6 @@ int home_render(const struct settings *s, const struct list *l, struct render *r
     render->names = list_column_names(l);
     render->keys = list_column_keys(l);
     render->columns = list_columns(l);
-    /* Columns beyond the fixed ones are for account fields, which no operation gives yet. */
-    render->more = 0;
+    render->more = op->gives & FIELDS_ACCOUNT;
     return rc;
 }

@@ -35,8 +35,9 @@ int home_set_state(struct home *h, bool complete, int exit_status, struct error 
 int home_list(struct home *h, const struct settings *s, bool whole, struct list **list,
               struct mapping *mapping, struct error *e);
 
-/* What rendering needs of settings and list. */
-int home_render(const struct settings *s, const struct list *l, struct render *render,
-                enum frame_packing *packing, struct error *e);
+/* What rendering needs of settings and list. CSV has the account's fields where the
+ * operation gives them. */
+int home_render(const struct settings *s, const struct list *l, const struct operation *op,
+                struct render *render, enum frame_packing *packing, struct error *e);
 
 #endif

@@ -25,9 +25,17 @@ struct loading {
     struct batch **open;  /* by id: batches that have not ended; else NULL */
     bool *holds;          /* by id */
     uint32_t ids;
-    struct batch *batch; /* whose answers are read */
-    uint32_t shard;      /* of which they are read */
+    struct batch *batch; /* whose replies are read */
+    uint32_t shard;      /* whose answers are read */
 };
+
+static int load_facts(struct engine *g, struct error *e)
+{
+    int64_t echo = ECHO_UNKNOWN;
+    int rc = ledger_get_i64(g->ledger, ENGINE_KEY_ECHO, &echo, e);
+    g->echo = (enum echo)echo;
+    return rc < 0 ? rc : 0;
+}
 
 static int load_shard(void *arg, const struct list_shard *place, struct error *e)
 {
@@ -121,17 +129,17 @@ static int load_slice(void *arg, uint32_t batch, uint32_t shard, const struct bi
     return 0;
 }
 
-/* Which items of the open batch have their answer. */
+/* Which items of open batches have their answer. */
 static int load_answers(void *arg, unsigned step, uint32_t batch, uint32_t page,
                         struct slice answers, struct error *e)
 {
     struct loading *load = arg;
-    struct batch *b = load->batch;
+    struct batch *b = batch < load->ids ? load->open[batch] : NULL;
     struct answer answer;
     unsigned index;
     int more;
     (void)step, (void)page;
-    if (batch != b->id)
+    if (b == NULL)
         return 0;
     while ((more = answer_decode(&answers, &index, &answer)) == 1) {
         if (batch_match(b, load->shard, index) == MATCH_FOREIGN)
@@ -149,12 +157,44 @@ static int load_answers(void *arg, unsigned step, uint32_t batch, uint32_t page,
     return 0;
 }
 
-/* Pages that are stored; those whose answers are not in place yet are parsed again. */
-static int load_reply(void *arg, const struct ledger_reply_row *r, struct error *e)
+/* Each shard that an open batch with answers has items in, once. */
+static int load_answered(struct loading *load, struct error *e)
 {
-    struct loading *load = arg;
-    struct batch *b = load->batch;
-    if (r->kind != LEDGER_PAGE)
+    struct engine *g = load->engine;
+    bool *wanted = calloc(g->shard_count + 1, sizeof *wanted);
+    int rc = 0;
+    if (wanted == NULL)
+        abort();
+    for (unsigned i = 0; i < g->batch_count; i++) {
+        const struct batch *b = g->batches[i];
+        for (uint32_t k = 0; b->state >= BATCH_ACCEPTED && k < b->slice_count; k++)
+            wanted[b->slices[k].shard] = true;
+    }
+    for (uint32_t s = 0; rc == 0 && s < g->shard_count; s++) {
+        load->shard = s;
+        if (wanted[s])
+            rc = ledger_each_answers(g->ledger, s, load_answers, load, e);
+    }
+    free(wanted);
+    return rc;
+}
+
+static int unpack(struct batch *b, const struct ledger_reply_row *r, struct buf *body,
+                  struct error *e)
+{
+    buf_init(body, ENGINE_REPLY_MAX);
+    int rc = frame_unpack(r->zstd, ENGINE_REPLY_MAX, body, e);
+    if (rc != 0)
+        buf_deinit(body);
+    return rc == 0 ? 0 : error_prefix(e, "reply %d.%u of batch %u", (int)r->kind, r->page, b->id);
+}
+
+/* Pages that are stored; those whose answers are not in place yet are parsed again. */
+static int load_page(struct loading *load, struct batch *b, const struct ledger_reply_row *r,
+                     struct error *e)
+{
+    struct buf body;
+    if (b->state != BATCH_FETCHING)
         return 0;
     if (r->page == 0 || r->page > b->items / b->page_rows + 2)
         return error_set(e, ERR_DATA, "the ledger has page %u of batch %u, which has %u items",
@@ -169,36 +209,50 @@ static int load_reply(void *arg, const struct ledger_reply_row *r, struct error 
         b->pages_done++;
         return 0;
     }
-    struct buf body;
-    buf_init(&body, ENGINE_REPLY_MAX);
-    int rc = frame_unpack(r->zstd, ENGINE_REPLY_MAX, &body, e);
-    if (rc != 0) {
-        buf_deinit(&body);
-        return error_prefix(e, "page %u of batch %u", r->page, b->id);
-    }
+    if (unpack(b, r, &body, e) != 0)
+        return e->code;
     batch_page_stored(b, r->page);
-    scatter_page(load->engine, b, r->page, &body);
+    scatter_stored(load->engine, b, LEDGER_PAGE, r->page, &body);
+    return 0;
+}
+
+static int load_reply(void *arg, const struct ledger_reply_row *r, struct error *e)
+{
+    struct loading *load = arg;
+    struct batch *b = load->batch;
+    struct buf body;
+    if (r->kind == LEDGER_PAGE)
+        return load_page(load, b, r, e);
+    if (r->kind != LEDGER_CALLBACK)
+        return 0;
+    b->callbacks = r->page;
+    if (r->scattered || load->engine->setup.operation->parse_callback == NULL)
+        return 0;
+    if (unpack(b, r, &body, e) != 0)
+        return e->code;
+    arrivals_again(load->engine, b, r->page, &body);
     return 0;
 }
 
 static int load_open_batch(struct loading *load, struct batch *b, struct error *e)
 {
     struct engine *g = load->engine;
+    const struct operation *op = engine_operation(g, b);
     int rc = 0;
     load->batch = b;
     b->waited_ms = clock_mono_ms();
-    if (b->state != BATCH_FETCHING && b->state != BATCH_IN_DOUBT)
-        return 0;
-    for (uint32_t i = 0; rc == 0 && i < b->slice_count; i++) {
-        load->shard = b->slices[i].shard;
-        rc = ledger_each_answers(g->ledger, load->shard, load_answers, load, e);
-    }
-    if (rc == 0 && b->state == BATCH_FETCHING) {
+    if (b->state == BATCH_ACCEPTED || b->state == BATCH_WAITING)
+        fetcher_accepted(g, b);
+    if (b->state == BATCH_FETCHING) {
         b->vendor_failed = strcmp(b->note, ENGINE_VENDOR_FAILED) == 0;
-        if (!batch_pages_begin(b, b->vendor_items, g->setup.operation->page_rows))
+        if (!batch_pages_begin(b, op->delivery == DELIVERY_PAGES ? b->vendor_items : b->items,
+                               op->delivery == DELIVERY_PAGES ? op->page_rows : b->items))
             return error_set(e, ERR_INTERNAL, "no memory for the pages of batch %u", b->id);
-        rc = ledger_each_reply(g->ledger, b->id, true, load_reply, load, e);
+        if (op->delivery != DELIVERY_PAGES)
+            b->page_count = 0; /* the one there is, is stored; or a callback brought the result */
     }
+    if (b->state >= BATCH_ACCEPTED)
+        rc = ledger_each_reply(g->ledger, b->id, true, load_reply, load, e);
     b->settled = b->state == BATCH_IN_DOUBT && b->answered == b->items;
     return rc;
 }
@@ -262,7 +316,9 @@ int load_run(struct engine *g, struct error *e)
 {
     struct loading load = {.engine = g};
     int64_t whole = 0, resubmitted = 0;
-    int rc = ledger_each_shard(g->ledger, load_shard, &load, e);
+    int rc = load_facts(g, e);
+    if (rc == 0)
+        rc = ledger_each_shard(g->ledger, load_shard, &load, e);
     if (rc == 0) {
         load.waiting = calloc(g->shard_count + 1, sizeof *load.waiting);
         if (load.waiting == NULL)
@@ -279,6 +335,8 @@ int load_run(struct engine *g, struct error *e)
         g->spent += resubmitted;
     if (rc == 0)
         rc = doubt_interrupted(g, e);
+    if (rc == 0)
+        rc = load_answered(&load, e);
     for (unsigned i = 0; rc == 0 && i < g->batch_count; i++)
         rc = load_open_batch(&load, g->batches[i], e);
     if (rc == 0 && (rc = ledger_get_i64(g->ledger, LEDGER_KEY_WHOLE, &whole, e)) >= 0) {

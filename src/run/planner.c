@@ -140,6 +140,7 @@ static struct batch *new_batch(struct engine *g, const struct batch *parent)
     g->batch_last_id++;
     b->parent = parent != NULL ? parent->id : 0;
     b->root = parent == NULL ? 0 : parent->root != 0 ? parent->root : parent->id;
+    b->alone = parent != NULL ? parent->alone : g->echo == ECHO_MISSING;
     b->busy = true; /* until it is durable */
     return b;
 }
@@ -271,6 +272,21 @@ static void cut(struct engine *g, uint64_t most)
     commit_cut(g, NULL, b, NULL);
 }
 
+/* Whether one more batch may be cut: as late as can be, but so that one is ready whenever one can
+ * go. While it is not known whether rows have an echo, one at a time. */
+static bool room(const struct engine *g)
+{
+    unsigned live = 0, prepared = 0;
+    for (unsigned i = 0; i < g->batch_count; i++) {
+        live += batch_live(g->batches[i]->state);
+        prepared += g->batches[i]->state == BATCH_PREPARED;
+    }
+    if (g->setup.operation->echo_unsure && g->echo == ECHO_UNKNOWN)
+        return live == 0;
+    unsigned ahead = g->setup.prepared_max < g->setup.live_max ? g->setup.prepared_max : 0;
+    return prepared < g->setup.prepared_max && live < g->setup.live_max + ahead;
+}
+
 void planner_pump(struct engine *g)
 {
     if (g->finish) {
@@ -279,10 +295,7 @@ void planner_pump(struct engine *g)
         return;
     }
     for (;;) {
-        unsigned live = 0;
-        for (unsigned i = 0; i < g->batch_count; i++)
-            live += batch_live(g->batches[i]->state);
-        if (live >= g->setup.live_max || g->batcher.waiting == 0)
+        if (g->batcher.waiting == 0 || !room(g))
             return;
         if (g->balance < 0 && g->setup.operation->provider->build_balance != NULL) {
             fetcher_balance(g);
@@ -291,6 +304,8 @@ void planner_pump(struct engine *g)
         const char *why;
         uint64_t most = planner_most(g, NULL, &why);
         int64_t at;
+        if (g->setup.operation->echo_unsure && g->echo != ECHO_THERE && most > 1)
+            most = 1;
         if (most > 0 &&
             !batcher_ready(&g->batcher, most, g->setup.linger_ms, clock_mono_ms(), &at)) {
             engine_wake_at(g, at);

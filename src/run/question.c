@@ -28,11 +28,21 @@ bool question_check(struct question *q, const struct list_row *row, const char *
         return false;
     arena_reset(&q->arena);
     record_from_cells(&q->record, q->mapping, row->cells, &q->arena);
-    if (record_choose(&q->record, q->operation->accepts, q->sets, &q->arena, reason) == 0)
+    q->set = record_choose(&q->record, q->operation->accepts, q->sets, &q->arena, reason);
+    if (q->set == 0)
         return false;
+    for (int f = 0; f < FIELD_COUNT; f++)
+        if (q->record.problem[f] != NULL)
+            q->record.value[f] = SLICE_EMPTY;
     if (q->operation->check != NULL)
-        *reason = q->operation->check(&q->record);
+        *reason = q->operation->check(q->operation, &q->record);
     return *reason == NULL;
+}
+
+struct identity question_identity(const struct operation *op, const struct record *r, field_set set,
+                                  struct buf *scratch)
+{
+    return record_identity(r, op->identity != 0 ? op->identity : set, scratch);
 }
 
 bool question_ask(struct question *q, const struct list_row *row, struct identity *id,
@@ -40,11 +50,11 @@ bool question_ask(struct question *q, const struct list_row *row, struct identit
 {
     if (!question_check(q, row, reason))
         return false;
-    *id = record_identity(&q->record, q->operation->echoes, &q->scratch);
+    *id = question_identity(q->operation, &q->record, q->set, &q->scratch);
     return true;
 }
 
-static void print_set(uint32_t set, struct buf *out)
+static void print_set(field_set set, struct buf *out)
 {
     bool first = true;
     for (int f = 0; f < FIELD_COUNT; f++) {
@@ -59,14 +69,14 @@ int question_possible(const char *list, const struct operation *op, const struct
                       const struct slice *columns, unsigned count, struct error *e)
 {
     struct buf has, needs;
-    for (const uint32_t *set = op->accepts; *set != 0; set++)
+    for (const field_set *set = op->accepts; *set != 0; set++)
         if (mapping_can_give(m, *set))
             return 0;
     buf_init(&has, 4096);
     buf_init(&needs, 4096);
     for (unsigned i = 0; i < count && has.len < 400; i++)
         buf_append_format(&has, "%s%.*s", i > 0 ? ", " : "", SLICE_ARG(columns[i]));
-    for (const uint32_t *set = op->accepts; *set != 0; set++) {
+    for (const field_set *set = op->accepts; *set != 0; set++) {
         buf_append_text(&needs, set == op->accepts ? "" : ", or ");
         print_set(*set, &needs);
     }

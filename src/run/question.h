@@ -24,7 +24,8 @@ struct question {
     unsigned sets; /* of operation->accepts */
     struct arena arena;
     struct buf scratch;
-    struct record record;
+    struct record record; /* what cannot be used is left out of it */
+    field_set set;        /* of operation->accepts, that the record is asked by */
 };
 
 void question_init(struct question *q, const struct operation *op, const struct mapping *m);
@@ -36,5 +37,8 @@ bool question_ask(struct question *q, const struct list_row *row, struct identit
                   const char **reason);
 /* The same without the identity. */
 bool question_check(struct question *q, const struct list_row *row, const char **reason);
+/* The identity of a question of this set: also of one that a vendor echoes. */
+struct identity question_identity(const struct operation *op, const struct record *r, field_set set,
+                                  struct buf *scratch);
 
 #endif

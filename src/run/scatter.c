@@ -1,8 +1,9 @@
 /* From a reply to answers by shard.
  *
  * Happy path: on the pool each row of a page becomes the identity it echoes and an encoded answer;
- * on the loop the dedupe table says whose identity that is, rows that are no items of the batch are
- * counted and left out, and the rest is sorted by record and cut by shard; in one transaction the
+ * on the loop the dedupe table says whose identity that is (a row without echo goes by its place),
+ * rows that are no items of the batch are counted and left out, and the rest is sorted by record and
+ * cut by shard; in one transaction the
  * answers of every shard are stored and the page is marked; then the items count as answered and
  * their shards as that much nearer to their end.
  *
@@ -19,25 +20,30 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/question.h"
 
 /* Bytes of answers of one page: a page is at most ENGINE_REPLY_MAX, and an answer is no longer than
  * its row. */
 #define HITS_BYTES_MAX (2 * ENGINE_REPLY_MAX)
 
 struct hit {
-    struct identity identity;
+    struct identity identity; /* of the question that the row repeats, if `echoed` says so */
+    field_set echoed;
     uint32_t record; /* 0: not found out, or nobody's */
     uint32_t place;  /* in `answers`, of the encoded answer */
     uint32_t len;
+    bool unlooked; /* the vendor did not look, for want of credits */
 };
 
 struct hits {
     struct hit *rows;
     uint32_t count, capacity;
     struct buf answers;
-    struct page_reply page;
+    struct callback_reply said;
     /* While it is filled. */
     const struct engine *engine;
+    const struct operation *operation;
+    field_set form; /* of the batch */
     struct buf scratch;
 };
 
@@ -51,15 +57,22 @@ void scatter_free(struct hits *h)
     free(h);
 }
 
-const struct page_reply *scatter_said(const struct hits *h)
+const struct callback_reply *scatter_said(const struct hits *h)
 {
-    return &h->page;
+    return &h->said;
+}
+
+static bool has(const struct record *echo, field_set fields)
+{
+    for (unsigned f = 0; f < FIELD_COUNT; f++)
+        if ((fields >> f & 1) != 0 && echo->value[f].len == 0)
+            return false;
+    return true;
 }
 
 static int add_row(void *arg, const struct page_item *item)
 {
     struct hits *h = arg;
-    const struct operation *op = h->engine->setup.operation;
     struct answer answer = item->answer;
     if (h->count == h->capacity) {
         h->capacity = h->capacity == 0 ? 1024 : h->capacity * 2;
@@ -67,29 +80,38 @@ static int add_row(void *arg, const struct page_item *item)
         if (h->rows == NULL)
             abort();
     }
-    if (answer.credits == op->price)
+    /* Another price for the dearest answer: --price, or the vendor's own word. */
+    if (answer.credits == h->operation->price)
         answer.credits = h->engine->setup.price;
     struct hit *row = &h->rows[h->count++];
-    row->identity = record_identity(&item->echo, op->echoes, &h->scratch);
-    row->record = 0;
+    memset(row, 0, sizeof *row);
+    row->echoed = h->form == 0 ? item->echoed : has(&item->echo, h->form) ? h->form : 0;
+    row->unlooked = answer.outcome == OUTCOME_NO_CREDITS;
+    if (row->echoed != 0)
+        row->identity = question_identity(h->operation, &item->echo, row->echoed, &h->scratch);
     row->place = (uint32_t)h->answers.len;
     answer_encode(&h->answers, 0, &answer);
     row->len = (uint32_t)(h->answers.len - row->place);
     return h->answers.failed ? ERR_INTERNAL : 0;
 }
 
-struct hits *scatter_parse(const struct engine *g, struct json_value root, struct error *e)
+struct hits *scatter_parse(const struct engine *g, const struct batch *b, enum ledger_reply kind,
+                           struct json_value root, struct error *e)
 {
-    const struct operation *op = g->setup.operation;
+    const struct operation *op = engine_operation(g, b);
     struct hits *h = calloc(1, sizeof *h);
     struct arena arena;
     if (h == NULL)
         abort();
     h->engine = g;
+    h->operation = op;
+    h->form = b->form;
     buf_init(&h->answers, HITS_BYTES_MAX);
     buf_init(&h->scratch, ENGINE_REPLY_MAX);
     arena_init(&arena, HITS_BYTES_MAX);
-    int rc = op->parse_page(root, g->raw, &arena, add_row, h, &h->page, e);
+    int rc = kind == LEDGER_CALLBACK
+                 ? op->parse_callback(op, root, g->raw, &arena, add_row, h, &h->said, e)
+                 : op->parse_page(op, root, g->raw, &arena, add_row, h, &h->said.page, e);
     if (rc == 0 && h->answers.failed)
         rc = error_set(e, ERR_DATA, "a result page is too long");
     arena_deinit(&arena);
@@ -106,9 +128,12 @@ struct scattering {
     struct commit_op op;
     struct engine *engine;
     struct batch *batch;
-    uint32_t page;     /* 0: concluded */
+    enum ledger_reply kind;
+    uint32_t page;     /* of the reply; 0: concluded */
     struct hits *hits; /* rows[0..mine) sorted by record; NULL when concluded */
     uint32_t mine;
+    struct batch *unlooked; /* not a batch: the records that were let go; NULL: none */
+    enum echo echo;         /* found out with this reply; ECHO_UNKNOWN: not with this one */
     /* A conclusion: every open item of the batch gets this. */
     enum outcome outcome;
     char reason[128];
@@ -131,6 +156,7 @@ static int apply_scatter(struct commit_op *op, struct ledger *l, struct error *e
 {
     struct scattering *s = (struct scattering *)op;
     const struct hits *h = s->hits;
+    uint32_t page = s->kind == LEDGER_CALLBACK ? ENGINE_CALLBACK_PAGE + s->page : s->page;
     struct buf group;
     int rc = 0;
     buf_init(&group, HITS_BYTES_MAX);
@@ -147,13 +173,18 @@ static int apply_scatter(struct commit_op *op, struct ledger *l, struct error *e
             group.data[at] = (char)(index & 0xff);
             group.data[at + 1] = (char)(index >> 8);
         }
-        rc = group.failed ? error_set(e, ERR_INTERNAL, "no memory for answers")
-                          : ledger_add_answers(l, s->row.step, shard, s->row.id, s->page,
-                                               buf_slice(&group), e);
+        rc = group.failed
+                 ? error_set(e, ERR_INTERNAL, "no memory for answers")
+                 : ledger_add_answers(l, s->row.step, shard, s->row.id, page, buf_slice(&group), e);
     }
     buf_deinit(&group);
+    for (uint32_t i = 0; rc == 0 && s->unlooked != NULL && i < s->batch->slice_count; i++)
+        rc = ledger_add_slice(l, s->row.id, s->batch->slices[i].shard, &s->batch->slices[i].members,
+                              e);
+    if (rc == 0 && s->echo != ECHO_UNKNOWN)
+        rc = ledger_set_i64(l, ENGINE_KEY_ECHO, s->echo, e);
     if (rc == 0)
-        rc = ledger_mark_scattered(l, s->row.id, LEDGER_PAGE, s->page, e);
+        rc = ledger_mark_scattered(l, s->row.id, s->kind, s->page, e);
     return rc != 0 ? rc : ledger_put_batch(l, &s->row, e);
 }
 
@@ -165,16 +196,41 @@ static void answered(struct engine *g, struct batch *b, uint32_t shard)
     g->answered++;
 }
 
+/* The vendor did not look at them: they wait again, and nothing goes before there are credits. */
+static void wait_again(struct engine *g, const struct batch *unlooked)
+{
+    for (uint32_t i = 0; i < unlooked->slice_count; i++)
+        if (!batcher_add(&g->batcher, unlooked->slices[i].shard, &unlooked->slices[i].members,
+                         clock_mono_ms()))
+            engine_stopf(g, ERR_INTERNAL, "no memory for the records that wait");
+    engine_stopf(g, ERR_STOPPED,
+                 "out of credits: %s did not look at %u records for want of them; %llu records"
+                 " wait. Buy credits and resume, or end them: tranche resolve %s --finish",
+                 g->setup.operation->provider->title, unlooked->items,
+                 (unsigned long long)g->batcher.waiting, g->dir);
+}
+
 static void scatter_is_durable(struct commit_op *op, const struct error *e)
 {
     struct scattering *s = (struct scattering *)op;
     struct engine *g = s->engine;
+    struct batch *b = s->batch;
     if (engine_committed(g, e)) {
         const struct hits *h = s->hits;
         for (uint32_t i = 0; i < s->mine; i++)
-            answered(g, s->batch, shard_of(h->rows[i].record));
-        batch_page_done(s->batch, s->page, h->page.rows);
+            answered(g, b, shard_of(h->rows[i].record));
+        if (s->kind == LEDGER_PAGE)
+            batch_page_done(b, s->page, h->said.page.rows);
+        else
+            b->busy = false;
+        if (s->echo != ECHO_UNKNOWN)
+            g->echo = s->echo;
+        if (s->unlooked != NULL)
+            wait_again(g, s->unlooked);
+        if (b->state == BATCH_SPLIT)
+            planner_forget(g, b);
     }
+    batch_destroy(s->unlooked);
     scatter_free(s->hits);
     free(s);
 }
@@ -192,11 +248,82 @@ static int by_record(const void *a, const void *b)
 static bool identify(struct engine *g, struct hits *h)
 {
     for (uint32_t i = 0; i < h->count; i++) {
+        if (h->rows[i].echoed == 0)
+            continue;
         h->rows[i].record = dedupe_find(g->dedupe, h->rows[i].identity);
         if (h->rows[i].record == 0 && dedupe_error(g->dedupe)->code != 0)
             return false;
     }
     return true;
+}
+
+/* The answer of a row that is about somebody else than the record: failed, with what came kept. */
+static void contradict(struct hits *h, struct hit *row)
+{
+    struct slice bytes = {h->answers.data + row->place, row->len};
+    struct buf copy;
+    struct answer was, answer = {.outcome = OUTCOME_FAILED};
+    unsigned index;
+    buf_init(&copy, HITS_BYTES_MAX);
+    buf_append(&copy, bytes.data, bytes.len); /* the answers may move when one is added */
+    struct slice kept = buf_slice(&copy);
+    if (copy.failed || answer_decode(&kept, &index, &was) != 1)
+        abort(); /* just encoded */
+    answer.reason = SLICE_LIT("the reply is about somebody else than the record");
+    answer.credits = was.credits;
+    answer.value[FIELD_RAW] = was.value[FIELD_RAW];
+    row->place = (uint32_t)h->answers.len;
+    answer_encode(&h->answers, 0, &answer);
+    row->len = (uint32_t)(h->answers.len - row->place);
+    buf_deinit(&copy);
+}
+
+/* Of a batch of one the row is about its record. Where records are only asked one by one, it may
+ * name somebody else in the very field that the record was asked by: then it is not. */
+static void match_only(struct batch *b, struct hits *h)
+{
+    uint32_t shard;
+    unsigned index;
+    if (!batch_place(b, 0, &shard, &index))
+        return;
+    uint32_t record = shard * SHARD_RECORDS + index + 1;
+    for (uint32_t i = 0; i < h->count; i++) {
+        struct hit *row = &h->rows[i];
+        if (h->operation->items_max > 1) {
+            if (row->echoed == 0 && h->count == 1)
+                row->record = record;
+            continue;
+        }
+        if (b->form != 0 && row->echoed == b->form && row->record != record)
+            contradict(h, row);
+        row->record = record;
+    }
+}
+
+/* Rows without a name that is known: by their place, where all items are answered in order and no
+ * row names another item than the one in its place. */
+static void match_places(struct batch *b, struct hits *h)
+{
+    uint32_t shard, first, named = 0;
+    unsigned index;
+    if (h->count != b->items)
+        return;
+    for (uint32_t i = 0; i < h->count; i++) {
+        uint32_t record = h->rows[i].record;
+        bool mine =
+            record != 0 && batch_match(b, shard_of(record), index_of(record)) != MATCH_FOREIGN;
+        named += mine;
+        if (!batch_place(b, i, &shard, &index))
+            return;
+        first = shard * SHARD_RECORDS + index + 1;
+        if (mine && record != first)
+            return; /* they are in another order */
+    }
+    if (named == h->count)
+        return;
+    for (uint32_t i = 0; i < h->count; i++)
+        if (batch_place(b, i, &shard, &index))
+            h->rows[i].record = shard * SHARD_RECORDS + index + 1;
 }
 
 /* Whose rows they are: sorted by record; nobody's and repeated ones are counted and left out. */
@@ -228,8 +355,45 @@ static uint32_t match(struct batch *b, struct hits *h)
     return kept;
 }
 
-void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits *h)
+/* Take the records that the vendor did not look at out of the batch. They stand sorted among the
+ * rows, and leave them. */
+static void let_go(struct scattering *s)
 {
+    struct batch *b = s->batch;
+    struct hits *h = s->hits;
+    struct bits gone = {{0}};
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->mine; i++) {
+        uint32_t shard = shard_of(h->rows[i].record);
+        unsigned index = index_of(h->rows[i].record);
+        if (!h->rows[i].unlooked) {
+            h->rows[kept++] = h->rows[i];
+        } else {
+            batch_let_go(b, shard, index);
+            bits_set(&gone, index);
+        }
+        bool last = i + 1 == s->mine || shard_of(h->rows[i + 1].record) != shard;
+        if (!last || bits_count(&gone) == 0)
+            continue;
+        if (s->unlooked == NULL && (s->unlooked = batch_create(0, 0)) == NULL)
+            abort();
+        if (!batch_add(s->unlooked, shard, &gone))
+            abort();
+        memset(&gone, 0, sizeof gone);
+    }
+    s->mine = kept;
+    if (b->items > 0)
+        return;
+    batch_move(b, BATCH_SPLIT);
+    b->ended_ms = clock_wall_ms();
+    snprintf(b->note, sizeof b->note, "the vendor did not look at it for want of credits");
+}
+
+void scatter_hits(struct engine *g, struct batch *b, enum ledger_reply kind, uint32_t page,
+                  struct hits *h)
+{
+    const struct operation *op = h->operation;
+    const struct page_reply *said = &h->said.page;
     if (!identify(g, h)) {
         engine_stop(g, dedupe_error(g->dedupe));
         scatter_free(h);
@@ -240,82 +404,128 @@ void scatter_hits(struct engine *g, struct batch *b, uint32_t page, struct hits 
         abort();
     s->engine = g;
     s->batch = b;
+    s->kind = kind;
     s->page = page;
     s->hits = h;
+    if (op->echo_unsure && g->echo == ECHO_UNKNOWN && kind == LEDGER_PAGE && h->count > 0)
+        s->echo = h->rows[0].echoed != 0 ? ECHO_THERE : ECHO_MISSING;
+    if (b->items == 1)
+        match_only(b, h);
+    if (op->delivery == DELIVERY_REPLY)
+        match_places(b, h);
     s->mine = match(b, h);
-    if (h->page.used >= 0)
-        b->credits = b->used = h->page.used;
-    if (h->page.balance >= 0)
-        fetcher_balance_is(g, h->page.balance, false);
+    let_go(s);
+    if (said->used >= 0 && (kind == LEDGER_PAGE || op->items_max == 1))
+        b->credits = b->used = said->used;
+    if (said->balance >= 0)
+        fetcher_balance_is(g, said->balance, false);
     shape_row(b, &s->row);
     s->op.apply = apply_scatter;
     s->op.done = scatter_is_durable;
     engine_commit(g, &s->op);
 }
 
-struct stored_page {
+/* --- replies that are stored and not read yet --- */
+
+struct stored {
     struct work work;
     struct commit_op op;
     struct batch *batch;
+    const struct operation *operation;
+    enum ledger_reply kind;
     uint32_t page;
     struct buf body;
     struct hits *hits;
+    struct error unusable;
+    struct ledger_batch row; /* of a batch that is in doubt now */
 };
 
 static void stored_parse(struct work *work)
 {
-    struct stored_page *p = (struct stored_page *)work;
+    struct stored *p = (struct stored *)work;
     struct json *j = json_create(ENGINE_JSON_DEPTH);
     struct json_value root;
     if (j == NULL)
         abort();
-    if (json_parse(j, buf_slice(&p->body), &root, &work->error) == 0)
-        p->hits = scatter_parse(work->engine, root, &work->error);
-    if (work->error.code != 0)
-        error_prefix(&work->error, "stored page %u of batch %u", p->page, p->batch->id);
+    if (json_parse(j, buf_slice(&p->body), &root, &p->unusable) == 0)
+        p->hits = scatter_parse(work->engine, p->batch, p->kind, root, &p->unusable);
     json_destroy(j);
 }
 
-static int apply_nothing(struct commit_op *op, struct ledger *l, struct error *e)
+/* What was paid for and cannot be read, and nobody will give it again. */
+static void results_unusable(struct stored *p)
 {
-    (void)op, (void)l, (void)e;
-    return 0;
+    struct engine *g = p->work.engine;
+    struct batch *b = p->batch;
+    snprintf(b->note, sizeof b->note, "its reply cannot be used: %.180s", p->unusable.message);
+    log_write(LOG_WARN, "run", "batch %u (%u items, at most %lld credits) is in doubt: %s", b->id,
+              b->items, (long long)b->cost_max, b->note);
+    batch_move(b, BATCH_IN_DOUBT);
+    b->busy = true;
+    g->failures++;
+    shape_row(b, &p->row);
+    if (++g->doubts_row >= ENGINE_DOUBTS_MAX)
+        engine_stopf(g, ERR_UNAVAILABLE, "%u submissions in a row ended in doubt, the last: %s",
+                     g->doubts_row, b->note);
+}
+
+static int apply_stored(struct commit_op *op, struct ledger *l, struct error *e)
+{
+    struct stored *p = queue_owner(op, struct stored, op);
+    return p->row.id != 0 ? ledger_put_batch(l, &p->row, e) : 0;
 }
 
 static void stored_in_turn(struct commit_op *op, const struct error *e)
 {
-    struct stored_page *p = queue_owner(op, struct stored_page, op);
-    if (engine_committed(p->work.engine, e))
-        scatter_hits(p->work.engine, p->batch, p->page, p->hits);
-    else
+    struct stored *p = queue_owner(op, struct stored, op);
+    struct engine *g = p->work.engine;
+    if (!engine_committed(g, e))
         scatter_free(p->hits);
+    else if (p->kind == LEDGER_CALLBACK)
+        arrivals_read(g, p->batch, p->page, p->hits, &p->unusable);
+    else if (p->hits != NULL)
+        scatter_hits(g, p->batch, p->kind, p->page, p->hits);
+    else
+        p->batch->busy = false; /* in doubt */
     buf_deinit(&p->body);
     free(p);
 }
 
 static void stored_parsed(struct work *work)
 {
-    struct stored_page *p = (struct stored_page *)work;
-    if (work->error.code == 0 && work->engine->commit != NULL) {
+    struct stored *p = (struct stored *)work;
+    struct engine *g = work->engine;
+    bool alive = g->commit != NULL;
+    if (alive && p->hits == NULL && p->kind == LEDGER_PAGE) {
+        if (p->operation->delivery == DELIVERY_REPLY) {
+            results_unusable(p);
+        } else {
+            error_prefix(&p->unusable, "stored page %u of batch %u", p->page, p->batch->id);
+            engine_stop(g, &p->unusable);
+            alive = false;
+        }
+    }
+    if (alive) {
         /* Not before the identities are in the table: by the order of the ledger's operations. */
-        p->op.apply = apply_nothing;
+        p->op.apply = apply_stored;
         p->op.done = stored_in_turn;
-        engine_commit(work->engine, &p->op);
+        engine_commit(g, &p->op);
         return;
     }
-    if (work->error.code != 0)
-        engine_stop(work->engine, &work->error);
     scatter_free(p->hits); /* a run that never began: the next start does it */
     buf_deinit(&p->body);
     free(p);
 }
 
-void scatter_page(struct engine *g, struct batch *b, uint32_t page, struct buf *body)
+void scatter_stored(struct engine *g, struct batch *b, enum ledger_reply kind, uint32_t page,
+                    struct buf *body)
 {
-    struct stored_page *p = calloc(1, sizeof *p);
+    struct stored *p = calloc(1, sizeof *p);
     if (p == NULL)
         abort();
     p->batch = b;
+    p->operation = engine_operation(g, b);
+    p->kind = kind;
     p->page = page;
     buf_take(&p->body, body);
     p->work.run = stored_parse;

@@ -2,7 +2,9 @@
  *
  * Happy path: the body is built and hashed (body.c); gates, credits and disk allow it; the ledger
  * gets SENDING with attempt, hash and the most it can cost, durably; only then the request is
- * started; the reply and ACCEPTED with the vendor's id are one transaction; the body file goes.
+ * started; the reply and ACCEPTED with the vendor's id are one transaction; the body goes. Where the
+ * reply holds the results, which cannot be fetched again, it is durable as page 1 before anything
+ * reads it.
  *
  * Failure modes, by the provider's classification of how the request ended:
  *   surely not applied     PREPARED again, or SPLIT into smaller ones, or the provider is stopped
@@ -25,6 +27,7 @@
 #define UNREACHABLE_MAX  8
 #define SUBMIT_IDLE_MS   60000
 #define SUBMIT_REPLY_MAX ((size_t)1 << 20)
+#define RESULT_REPLY_MAX ((size_t)16 << 20)
 
 struct submission {
     struct client_call call;
@@ -36,8 +39,10 @@ struct submission {
     const char *end; /* for the attempt's row: accepted, not-sent, refused, in-doubt */
     long status;
     uint64_t raw_bytes;
-    struct buf packed; /* the reply, to be kept when accepted */
-    int64_t single;    /* NEXT_HALVE: the place of the item that is taken out; -1: halves */
+    struct buf packed;      /* the reply, to be kept when accepted */
+    enum ledger_reply kept; /* as what */
+    struct buf results;     /* the same as it came, where it holds the results */
+    int64_t single;         /* NEXT_HALVE: the place of the item that is taken out; -1: halves */
     /* What becomes of the batch once its end is durable. */
     enum { NEXT_NONE, NEXT_HALVE, NEXT_BALANCE, NEXT_FAIL } next_step;
 };
@@ -52,6 +57,7 @@ static void submission_free(struct submission *s)
     if (s->call.body_fd >= 0)
         close(s->call.body_fd);
     buf_deinit(&s->packed);
+    buf_deinit(&s->results);
     free(s);
 }
 
@@ -71,7 +77,7 @@ static int apply_end(struct commit_op *op, struct ledger *l, struct error *e)
     if (rc == 0)
         rc = ledger_end_attempt(l, row.id, row.attempt, s->end, row.note, clock_wall_ms(), e);
     if (rc == 0 && s->packed.len > 0)
-        rc = ledger_add_reply(l, row.id, LEDGER_SUBMIT, 0, s->status, s->raw_bytes,
+        rc = ledger_add_reply(l, row.id, s->kept, s->kept == LEDGER_PAGE, s->status, s->raw_bytes,
                               buf_slice(&s->packed), e);
     return rc;
 }
@@ -97,6 +103,9 @@ static void end_is_durable(struct commit_op *op, const struct error *e)
             body_drop(g, b);
             b->credits = 0;
             scatter_conclude(g, b, OUTCOME_FAILED, why, BATCH_FAILED);
+        } else if (s->kept == LEDGER_PAGE) {
+            batch_page_stored(b, 1);
+            scatter_stored(g, b, LEDGER_PAGE, 1, &s->results);
         }
     }
     submission_free(s);
@@ -111,22 +120,31 @@ static void keep_reply(struct submission *s, const struct http_reply *reply)
         buf_reset(&s->packed); /* only without memory; the id in the batch's row is what counts */
 }
 
+static void accepted(struct engine *g, struct submission *s)
+{
+    struct batch *b = s->batch;
+    s->end = "accepted";
+    batch_move(b, BATCH_ACCEPTED);
+    b->accepted_ms = clock_wall_ms();
+    b->waited_ms = clock_mono_ms();
+    b->polls = 0;
+    b->note[0] = '\0';
+    g->unreachable = 0;
+    g->trouble[0] = '\0';
+    g->short_of_credits = g->throttled_row = g->doubts_row = g->refused_row = 0;
+}
+
 static void is_accepted(struct engine *g, struct submission *s, const struct submit_reply *said,
                         const struct http_reply *reply)
 {
     struct batch *b = s->batch;
-    s->end = "accepted";
     keep_reply(s, reply);
-    batch_move(b, BATCH_ACCEPTED);
+    accepted(g, s);
     memcpy(b->vendor_id, said->id, sizeof b->vendor_id);
     b->vendor_items = said->items;
-    b->accepted_ms = clock_wall_ms();
-    b->waited_ms = clock_mono_ms();
-    b->not_before_ms = b->waited_ms + g->setup.operation->poll_first_ms;
-    b->note[0] = '\0';
-    g->unreachable = 0;
-    g->trouble[0] = '\0';
-    g->short_of_credits = g->throttled_row = g->doubts_row = 0;
+    fetcher_accepted(g, b);
+    if (said->finished)
+        b->not_before_ms = b->waited_ms;
     if (said->reserved > b->cost_max)
         b->cost_max = said->reserved;
     /* Only upwards: a price that is lower than known would let more go than the cap allows if it
@@ -138,7 +156,22 @@ static void is_accepted(struct engine *g, struct submission *s, const struct sub
     }
     if (said->balance >= 0)
         fetcher_balance_is(g, said->balance, false);
-    log_write(LOG_INFO, "run", "batch %u: %u items accepted as %s", b->id, b->items, b->vendor_id);
+    if (b->items > 1) /* one by one they would fill the log */
+        log_write(LOG_INFO, "run", "batch %u: %u items accepted as %s", b->id, b->items,
+                  b->vendor_id);
+}
+
+/* The reply holds the results, and nobody will give them again: kept as it came, then read. */
+static void has_results(struct engine *g, struct submission *s, struct http_reply *reply)
+{
+    struct batch *b = s->batch;
+    keep_reply(s, reply);
+    s->kept = LEDGER_PAGE;
+    buf_take(&s->results, &reply->body);
+    accepted(g, s);
+    batch_move(b, BATCH_FETCHING);
+    if (!batch_pages_begin(b, b->items, b->items))
+        engine_stopf(g, ERR_INTERNAL, "no memory for the results of batch %u", b->id);
 }
 
 static void doubt(struct submission *s, const char *cause)
@@ -185,6 +218,11 @@ static void bad_items(struct engine *g, struct submission *s, const struct probl
         most += 4;
     batch_move(b, BATCH_PREPARED);
     if (b->items == 1) {
+        /* One by one, a vendor that refuses everything would end the whole list as failed. */
+        if (++g->refused_row > ENGINE_REFUSED_MAX) {
+            stop_for(g, ERR_UNAVAILABLE, b, cause);
+            return;
+        }
         s->next_step = NEXT_FAIL;
         return;
     }
@@ -215,6 +253,8 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
     int64_t now = clock_mono_ms();
     s->end = "refused";
     g->doubts_row = 0;
+    if (class != REPLY_BAD_ITEMS)
+        g->refused_row = 0;
     snprintf(b->note, sizeof b->note, "%s", cause);
     if (class == REPLY_BAD_ITEMS) {
         bad_items(g, s, problem, cause);
@@ -235,12 +275,15 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
         int64_t pause = reply->hints.retry_after_ms >= 0 ? reply->hints.retry_after_ms
                                                          : problem->retry_after_ms;
         g->throttled++;
+        /* It may be the day's end and not the minute's: the balance tells. */
+        if (pause < 0 && g->day_known)
+            g->balance = -1;
         /* However little it asks for: each try is a whole body, and a row in the ledger. */
         int64_t least = BACKOFF_BASE_MS << (g->throttled_row < 6 ? g->throttled_row : 6);
         g->throttled_row++;
         if (pause < least)
             pause = least;
-        gate_pause(&g->gates[RATE_SUBMIT], now + pause);
+        engine_pause(g, RATE_SUBMIT, now + pause);
     } else if (class == REPLY_TOO_LARGE) {
         if (g->items_cap == 0 || g->items_cap > (b->items + 1) / 2)
             g->items_cap = (b->items + 1) / 2;
@@ -273,11 +316,20 @@ static void describe(const struct http_reply *reply, const struct problem *probl
                  reply->problem[0] != '\0' ? reply->problem : "the request was given up");
 }
 
+static void learn_limits(struct engine *g, struct json_value root)
+{
+    const struct provider *p = g->setup.operation->provider;
+    struct rate_limit limits[RATE_LIMITS_MAX];
+    unsigned count = p->parse_limits != NULL ? p->parse_limits(root, limits) : 0;
+    if (count > 0)
+        engine_limits(g, limits, count);
+}
+
 static void on_submitted(struct client_call *call, struct http_reply *reply)
 {
     struct submission *s = (struct submission *)call;
     struct engine *g = s->engine;
-    const struct operation *op = g->setup.operation;
+    const struct operation *op = engine_operation(g, s->batch);
     struct json *j = json_create(ENGINE_JSON_DEPTH);
     struct json_value root;
     struct error e = {0};
@@ -286,14 +338,22 @@ static void on_submitted(struct client_call *call, struct http_reply *reply)
     char cause[256];
     if (j == NULL)
         abort();
-    bool whole = reply->end == HTTP_REPLY && json_parse(j, buf_slice(&reply->body), &root, &e) == 0;
+    bool results = op->delivery == DELIVERY_REPLY && reply->end == HTTP_REPLY &&
+                   reply->status >= 200 && reply->status < 300;
+    bool whole = !results && reply->end == HTTP_REPLY &&
+                 json_parse(j, buf_slice(&reply->body), &root, &e) == 0;
     if (reply->end == HTTP_REPLY && reply->status >= 300)
         problem_parse(&problem, j, buf_slice(&reply->body));
-    enum reply_class class = op->classify(reply, true, whole, &problem);
+    enum reply_class class =
+        results ? REPLY_OK : op->classify(reply, true, whole ? &root : NULL, &problem);
+    if (class == REPLY_THROTTLED && whole)
+        learn_limits(g, root);
     describe(reply, &problem, cause, sizeof cause);
     gate_done(&g->gates[RATE_SUBMIT], class != REPLY_DOUBT && class != REPLY_RETRY, s->sent_ms,
               clock_mono_ms(), engine_random());
-    if (class == REPLY_OK && op->parse_submit(root, &said, &e) == 0) {
+    if (results) {
+        has_results(g, s, reply);
+    } else if (class == REPLY_OK && op->parse_submit(op, root, &said, &e) == 0) {
         is_accepted(g, s, &said, reply);
     } else if (class == REPLY_OK || class == REPLY_DOUBT) {
         g->failures++;
@@ -355,33 +415,41 @@ static int apply_arm(struct commit_op *op, struct ledger *l, struct error *e)
 
 static void arm(struct engine *g, struct batch *b, int fd)
 {
-    const struct operation *op = g->setup.operation;
+    const struct operation *op = engine_operation(g, b);
     struct submission *s = calloc(1, sizeof *s);
-    uint8_t token[16];
     if (s == NULL)
         abort();
     s->engine = g;
     s->batch = b;
     s->next = g->submissions;
     g->submissions = s;
-    buf_init(&s->packed, SUBMIT_REPLY_MAX + 4096);
-    op->build_submit(&s->call.request);
-    s->call.request.has_body = true;
-    s->call.request.body_len = b->body_bytes;
+    size_t reply_max = op->delivery == DELIVERY_REPLY ? RESULT_REPLY_MAX : SUBMIT_REPLY_MAX;
+    buf_init(&s->packed, reply_max + 4096);
+    s->kept = LEDGER_SUBMIT;
+    op->build_submit(op, &s->call.request);
+    if (op->query) {
+        size_t len = strlen(s->call.request.path);
+        snprintf(s->call.request.path + len, sizeof s->call.request.path - len, "%s", b->body);
+    } else {
+        s->call.request.has_body = true;
+        s->call.request.body_len = b->body_bytes;
+        s->call.body = (struct slice){b->body, b->body_bytes};
+    }
     s->call.base_url = g->base_url;
     s->call.key_header = op->provider->key_header;
+    s->call.key_prefix = op->provider->key_prefix;
     s->call.key = g->key;
+    s->call.headers = g->headers[0] != '\0' ? g->headers : NULL;
     s->call.body_fd = fd;
     s->call.paid = true;
     s->call.timeout_ms = g->setup.timeout_ms;
-    s->call.idle_timeout_ms = SUBMIT_IDLE_MS;
-    s->call.reply_max = SUBMIT_REPLY_MAX;
+    /* A vendor that does the work before it answers is silent meanwhile. */
+    s->call.idle_timeout_ms = op->delivery == DELIVERY_REPLY ? 0 : SUBMIT_IDLE_MS;
+    s->call.reply_max = reply_max;
     s->call.done = on_submitted;
     s->single = -1;
     s->sent_ms = clock_mono_ms();
     gate_take(&g->gates[RATE_SUBMIT], s->sent_ms);
-    digest_random(token, sizeof token);
-    digest_hex(token, sizeof token, b->token);
     b->attempt++;
     b->cost_max = (int64_t)b->items * g->price;
     b->armed_ms = clock_wall_ms();
@@ -396,6 +464,17 @@ static void arm(struct engine *g, struct batch *b, int fd)
     engine_commit(g, &s->op);
 }
 
+/* Submissions on their way, and what the vendor works on. */
+static unsigned sender_flight(const struct engine *g)
+{
+    unsigned flight = 0;
+    for (unsigned i = 0; i < g->batch_count; i++) {
+        enum batch_state s = g->batches[i]->state;
+        flight += s == BATCH_SENDING || s == BATCH_ACCEPTED || s == BATCH_WAITING;
+    }
+    return flight;
+}
+
 /* No paid request without room for the worst that its replies can take. */
 static bool disk_allows(struct engine *g, const struct batch *b)
 {
@@ -403,7 +482,7 @@ static bool disk_allows(struct engine *g, const struct batch *b)
     for (unsigned i = 0; i < g->batch_count; i++)
         if (g->batches[i] != b && batch_owes(g->batches[i]->state))
             items += g->batches[i]->items - g->batches[i]->answered;
-    uint64_t worst = items * g->setup.operation->answer_bytes_max;
+    uint64_t worst = items * engine_operation(g, b)->answer_bytes_max;
     uint64_t space = file_space(g->dir);
     if (space >= worst + ENGINE_DISK_RESERVE)
         return true;
@@ -419,7 +498,7 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
 {
     int64_t now = clock_mono_ms();
     const char *why;
-    if (g->stopping)
+    if (g->stopping || !arrivals_ready(g))
         return;
     /* A batch that an earlier process cut: what it may cost is held against the balance of today.
      */
@@ -439,6 +518,8 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
             body_make(g, b);
         return;
     }
+    if (sender_flight(g) >= g->setup.live_max)
+        return; /* the vendor has as much as it takes; an end will poke */
     int64_t at = gate_ready(&g->gates[RATE_SUBMIT], now);
     if (at < need->not_before_ms)
         at = need->not_before_ms;
@@ -447,13 +528,13 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
         return;
     }
     struct error e = {0};
-    int fd = body_open(g, b, &e);
-    if (fd < 0) {
+    int fd = b->body == NULL ? body_open(g, b, &e) : -1;
+    if (fd < 0 && b->body == NULL) {
         engine_stop(g, &e);
         return;
     }
     if (disk_allows(g, b))
         arm(g, b, fd);
-    else
+    else if (fd >= 0)
         close(fd);
 }

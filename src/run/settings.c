@@ -32,6 +32,9 @@
 #define NAME_MAX_LEN    64
 #define PROVIDER_CHARS  "abcdefghijklmnopqrstuvwxyz0123456789-"
 
+/* Nobody wants to wait for an invented answer as long as for a real one. */
+#define SANDBOX_SPEED 100
+
 #define SECOND_MS INT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)
 
@@ -574,7 +577,8 @@ static void resolve_clock(const struct settings *s, struct setup *out)
 {
     struct operation *ops[] = {&out->asked, &out->alone};
 
-    out->clock_speed = s->clock_speed == SETTING_ABSENT ? 1 : s->clock_speed;
+    int64_t usual = s->sandbox == 1 ? SANDBOX_SPEED : 1;
+    out->clock_speed = s->clock_speed == SETTING_ABSENT ? usual : s->clock_speed;
     for (unsigned i = 0; i < 2; i++) {
         int64_t *times[] = {&ops[i]->poll_first_ms, &ops[i]->poll_max_ms, &ops[i]->work_ms,
                             &ops[i]->work_max_ms,   &ops[i]->deadline_ms, &ops[i]->doubt_ms};
@@ -678,6 +682,11 @@ static int resolve_base_url(const struct settings *s, struct setup *out, struct 
     if (problem)
         return error_set(e, ERR_CONFIG, "--base-url: '%s' cannot be used: %s", out->base_url,
                          problem);
+    if (s->clock_speed != SETTING_ABSENT && s->clock_speed != 1 &&
+        strncmp(out->base_url, "http://", 7) != 0)
+        return error_set(e, ERR_USAGE,
+                         "--clock-speed is for servers on this host: %s keeps the time of day",
+                         out->base_url);
     return 0;
 }
 

@@ -12,6 +12,8 @@ void shape_row(const struct batch *b, struct ledger_batch *row)
     row->step = b->step;
     snprintf(row->state, sizeof row->state, "%s", batch_machine.states[b->state].name);
     row->items = b->items;
+    row->alone = b->alone;
+    row->form = b->form;
     row->attempt = b->attempt;
     memcpy(row->token, b->token, sizeof row->token);
     memcpy(row->body_sha256, b->body_sha256, sizeof row->body_sha256);
@@ -36,6 +38,8 @@ int shape_batch(struct batch *b, const struct ledger_batch *row, struct error *e
     b->parent = row->parent;
     b->step = row->step;
     b->state = (enum batch_state)state;
+    b->alone = row->alone;
+    b->form = row->form;
     b->attempt = row->attempt;
     memcpy(b->token, row->token, sizeof b->token);
     memcpy(b->body_sha256, row->body_sha256, sizeof b->body_sha256);

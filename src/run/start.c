@@ -25,6 +25,7 @@
 #include "run/question.h"
 #include "run/totals.h"
 #include "sim/sim.h"
+#include "wire/digest.h"
 
 #define SANDBOX_KEY     "sandbox"
 #define SANDBOX_BALANCE 100000000
@@ -35,6 +36,8 @@ struct starting {
     struct engine engine;
     struct list *list;
     struct sim *sim;
+    struct setup checked; /* of a finished run */
+    bool reopenable;
     char *output; /* where OUT is made; in the run directory when it goes to standard output */
     bool stale;   /* the run directory was made for this process and nothing began in it */
 };
@@ -192,9 +195,18 @@ static int store_stamp(struct starting *s, struct error *e)
 
 /* --- the sandbox --- */
 
+/* What stands behind the host in a provider's address: the simulator has it behind its own. */
+static const char *path_of(const char *base_url)
+{
+    const char *host = base_url != NULL ? strstr(base_url, "://") : NULL;
+    const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+    return path != NULL ? path : "";
+}
+
 static int start_sandbox(struct starting *s, struct error *e)
 {
     struct engine *g = &s->engine;
+    const struct provider *p = g->setup.operation->provider;
     char *folder = file_join(s->home.dir, "sandbox");
     struct sim_options options = {
         .address = "127.0.0.1",
@@ -202,6 +214,7 @@ static int start_sandbox(struct starting *s, struct error *e)
         .seed = 1,
         .folder = folder,
         .tier = g->setup.tier->name,
+        .speed = (uint64_t)g->setup.clock_speed,
         .balance = SANDBOX_BALANCE,
         .found_percent = 70,
         .queue_ms = 300,
@@ -212,24 +225,54 @@ static int start_sandbox(struct starting *s, struct error *e)
     free(folder);
     if (rc != 0)
         return error_prefix(e, "the sandbox");
-    snprintf(g->base_url, sizeof g->base_url, "http://127.0.0.1:%u", sim_port(s->sim));
+    snprintf(g->base_url, sizeof g->base_url, "http://127.0.0.1:%u/%s%s", sim_port(s->sim), p->name,
+             path_of(p->base_url));
     g->key = strdup(SANDBOX_KEY);
     return g->key != NULL ? 0 : error_set(e, ERR_INTERNAL, "no memory");
 }
 
 /* --- the engine's parts --- */
 
-static int set_gates(struct engine *g, struct error *e)
+static void set_gates(struct engine *g)
 {
     const struct provider *p = g->setup.operation->provider;
     gate_init(&g->gates[RATE_SUBMIT], g->setup.live_max);
     gate_init(&g->gates[RATE_READ], p->reads_max);
-    for (unsigned i = 0; i < g->setup.limit_count; i++) {
-        const struct rate_limit *limit = &g->setup.limits[i];
-        if (!gate_add_window(&g->gates[limit->class], limit->count, limit->per_ms))
-            return error_set(e, ERR_INTERNAL, "no memory for the rate windows");
-    }
-    return 0;
+    engine_limits(g, g->setup.limits, g->setup.limit_count);
+    if (g->setup.slots > 0)
+        slots_init(&g->slots, g->setup.slots, g->setup.operation->work_ms,
+                   g->setup.operation->work_max_ms);
+    if (p->origin_header != NULL)
+        snprintf(g->headers, sizeof g->headers, "%s: tranche/%s", p->origin_header,
+                 TRANCHE_VERSION);
+}
+
+/* The run's id, which callback tokens name: made once. */
+static int set_run_id(struct engine *g, struct error *e)
+{
+    struct buf text;
+    char hex[2 * TOKEN_RUN_LEN + 1];
+    buf_init(&text, sizeof hex);
+    int rc = ledger_get(g->ledger, ENGINE_KEY_RUN, &text, e);
+    if (rc == 1 && !digest_unhex(buf_slice(&text), g->run_id, sizeof g->run_id))
+        rc = error_set(e, ERR_DATA, "the ledger's id of the run is damaged");
+    buf_deinit(&text);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    digest_random(g->run_id, sizeof g->run_id);
+    digest_hex(g->run_id, sizeof g->run_id, hex);
+    rc = ledger_begin(g->ledger, e);
+    if (rc == 0)
+        rc = ledger_set(g->ledger, ENGINE_KEY_RUN, slice_of(hex), e);
+    return rc == 0 ? ledger_commit(g->ledger, e) : rc;
+}
+
+static int set_callbacks(struct engine *g, struct error *e)
+{
+    if (!g->setup.called)
+        return 0;
+    g->arrivals = arrivals_create();
+    return secret_load(&g->secret, e);
 }
 
 static int make_engine(struct starting *s, struct error *e)
@@ -252,12 +295,15 @@ static int make_engine(struct starting *s, struct error *e)
     int64_t finish = 0;
     int rc = ledger_get_i64(g->ledger, "finish", &finish, e);
     g->finish = finish == 1;
+    set_gates(g);
     if (rc >= 0)
-        rc = set_gates(g, e);
-    if (rc >= 0)
+        rc = set_run_id(g, e);
+    if (rc == 0)
+        rc = set_callbacks(g, e);
+    if (rc == 0)
         rc = home_list(&s->home, set, false, &s->list, &g->mapping, e);
     if (rc == 0)
-        rc = home_render(set, s->list, &g->render, &g->packing, e);
+        rc = home_render(set, s->list, g->setup.operation, &g->render, &g->packing, e);
     g->list = s->list;
     return rc < 0 ? rc : 0;
 }
@@ -272,8 +318,10 @@ static void free_engine(struct starting *s)
     free(g->shards);
     batcher_deinit(&g->batcher);
     dedupe_destroy(g->dedupe);
-    gate_deinit(&g->gates[RATE_SUBMIT]);
-    gate_deinit(&g->gates[RATE_READ]);
+    for (unsigned i = 0; i < g->window_count; i++)
+        window_deinit(&g->windows[i]);
+    arrivals_free(g);
+    secret_wipe(&g->secret);
     key_free(g->key);
     progress_destroy(g->progress);
     list_close(s->list);
@@ -360,7 +408,7 @@ static int nothing_to_do(const struct starting *s, struct error *e)
     return s->home.exit_status < 0 ? 0 : s->home.exit_status;
 }
 
-/* resume --force: the output is a function of list and ledger, and is rendered from its first
+/* resume --force, and doubts that are looked at again: the output is a function of list and ledger, and is rendered from its first
  * record again. */
 static int start_output_over(struct starting *s, struct error *e)
 {
@@ -428,7 +476,7 @@ static int proceed(struct starting *s, struct error *e)
     int rc = settings_resolve(s->settings, &g->setup, e);
     if (rc == 0 && s->home.fresh)
         rc = partial_probe(s->output, e);
-    if (rc == 0 && !s->home.fresh && s->settings->force != 1 &&
+    if (rc == 0 && !s->home.fresh && s->settings->force != 1 && !s->home.complete &&
         (rc = end_renamed_already(&s->home, s->output, e)) == 1)
         return nothing_to_do(s, e);
     if (rc == 0)
@@ -444,6 +492,8 @@ static int proceed(struct starting *s, struct error *e)
         snprintf(g->base_url, sizeof g->base_url, "%s", g->setup.base_url);
         rc = key_load(g->setup.operation->provider, g->setup.key_file, &g->key, e);
     }
+    if (rc == 0 && !s->home.fresh && (rc = doubt_reopen(g, e)) == 1)
+        rc = start_output_over(s, e);
     if (rc == 0 && s->settings->force == 1 && !s->home.fresh)
         rc = start_output_over(s, e);
     if (rc == 0)
@@ -618,6 +668,23 @@ int run_start(struct settings *set, struct error *e)
     return status;
 }
 
+static int count_reopenable(void *arg, const struct ledger_batch *b, struct error *e)
+{
+    struct starting *s = arg;
+    (void)e;
+    s->reopenable |= doubt_reopens(&s->checked, b);
+    return 0;
+}
+
+/* Whether a finished run has batches in doubt of which more may be known by now. 1 yes. */
+static int looks_again(struct starting *s, struct error *e)
+{
+    int rc = s->home.exit_status == 1 ? settings_resolve(s->settings, &s->checked, e) : 0;
+    if (rc == 0 && s->home.exit_status == 1)
+        rc = ledger_each_batch(s->home.ledger, count_reopenable, s, e);
+    return rc < 0 ? rc : s->reopenable;
+}
+
 int run_resume(const char *dir, struct settings *set, struct error *e)
 {
     struct starting s = {.settings = set, .home.lock = -1};
@@ -629,7 +696,11 @@ int run_resume(const char *dir, struct settings *set, struct error *e)
             error_set(e, ERR_DATA, "%s: the run never began; start it again with tranche run", dir);
     if (rc == 0) {
         s.output = output_path(dir, set);
-        status = s.home.complete && set->force != 1 ? nothing_to_do(&s, e) : proceed(&s, e);
+        bool again = !s.home.complete || set->force == 1;
+        if (!again && (rc = looks_again(&s, e)) < 0)
+            status = error_exit_status(rc);
+        else
+            status = again || rc == 1 ? proceed(&s, e) : nothing_to_do(&s, e);
     } else {
         status = error_exit_status(rc);
     }

@@ -393,7 +393,8 @@ static int check_output(struct verifying *v, struct error *e)
     snprintf(path, len, "%s%s", v->output, v->home->complete ? "" : ".partial");
     int rc = ledger_get_output(v->home->ledger, &bytes, &c.emitted, e);
     if (rc >= 0)
-        rc = home_render(&v->home->stored, v->list, &render, &recipe.packing, e);
+        rc =
+            home_render(&v->home->stored, v->list, v->setup.operation, &render, &recipe.packing, e);
     if (rc == 0 && bytes > 0) {
         c.fd = open(path, O_RDONLY | O_CLOEXEC);
         if (c.fd < 0 || fstat(c.fd, &st) != 0) {

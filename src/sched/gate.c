@@ -19,20 +19,11 @@ void gate_init(struct gate *g, uint32_t flight_max)
     *g = (struct gate){.flight_max = flight_max, .paused_until_ms = INT64_MIN};
 }
 
-void gate_deinit(struct gate *g)
-{
-    for (unsigned i = 0; i < g->window_count; i++)
-        window_deinit(&g->windows[i]);
-    g->window_count = 0;
-}
-
-bool gate_add_window(struct gate *g, uint32_t count, int64_t per_ms)
+bool gate_add_window(struct gate *g, struct window *w)
 {
     if (g->window_count == GATE_WINDOWS_MAX)
         return false;
-    if (!window_init(&g->windows[g->window_count], count, per_ms))
-        return false;
-    g->window_count++;
+    g->windows[g->window_count++] = w;
     return true;
 }
 
@@ -53,7 +44,7 @@ int64_t gate_ready(const struct gate *g, int64_t now_ms)
         at = later(at, g->open_until_ms);
     }
     for (unsigned i = 0; i < g->window_count; i++)
-        at = later(at, window_ready(&g->windows[i], now_ms));
+        at = later(at, window_ready(g->windows[i], now_ms));
     return at;
 }
 
@@ -61,7 +52,7 @@ void gate_take(struct gate *g, int64_t now_ms)
 {
     assert(gate_ready(g, now_ms) <= now_ms);
     for (unsigned i = 0; i < g->window_count; i++)
-        window_take(&g->windows[i], now_ms);
+        window_take(g->windows[i], now_ms);
     g->flight++;
 }
 

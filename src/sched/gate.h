@@ -1,6 +1,7 @@
-/* Whether a request may go now: all rate windows of its class, the pause a vendor asked for,
- * requests in flight, and the breaker. One gate per account and class; the engine asks it, it never
- * sends anything itself. Pure: time is a parameter. */
+/* Whether a request may go now: all rate windows that count its class, the pause a vendor asked
+ * for, requests in flight, and the breaker. One gate per account and class; a window that counts
+ * several classes belongs to several gates. The engine asks it, it never sends anything itself.
+ * Pure: time is a parameter. */
 #ifndef TRANCHE_SCHED_GATE_H
 #define TRANCHE_SCHED_GATE_H
 
@@ -9,12 +10,12 @@
 
 #include "sched/window.h"
 
-#define GATE_WINDOWS_MAX 8
+#define GATE_WINDOWS_MAX 16
 /* So many failures of requests in a row open the breaker: nothing goes but one probe per pause. */
 #define GATE_BREAKER_FAILURES 5
 
 struct gate {
-    struct window windows[GATE_WINDOWS_MAX];
+    struct window *windows[GATE_WINDOWS_MAX]; /* borrowed */
     unsigned window_count;
     uint32_t flight_max; /* 0: any */
     uint32_t flight;
@@ -25,8 +26,8 @@ struct gate {
 };
 
 void gate_init(struct gate *g, uint32_t flight_max);
-void gate_deinit(struct gate *g);
-bool gate_add_window(struct gate *g, uint32_t count, int64_t per_ms);
+/* False beyond GATE_WINDOWS_MAX. */
+bool gate_add_window(struct gate *g, struct window *w);
 
 /* When a request may go: <= now_ms at once; INT64_MAX when it waits for one in flight to end. With
  * an open breaker, when its pause is over one probe may go while nothing is in flight. */
