@@ -199,7 +199,8 @@ int enrichso_page(const struct operation *op, struct json_value root, bool raw, 
  * these. */
 static bool is_answer(const struct envelope *v)
 {
-    static const char *const members[] = {"success", "found", "email", "result", "phones", NULL};
+    static const char *const members[] = {"success", "found",       "email",     "result",
+                                          "phones",  "displayName", "firstName", NULL};
     struct json_value member;
 
     if (v->wrapped)
