@@ -45,11 +45,13 @@ static void announce(unsigned port, const struct options *o, const char *folder)
 {
     printf("listening on http://127.0.0.1:%u\n", port);
     fflush(stdout);
-    fprintf(stderr,
-            "Its API key is '%s'; its state is in %s. To use it:\n"
-            "  ENRICHSO_API_KEY='%s' tranche run LIST -p enrichso/email-finder -o OUT \\\n"
-            "      --base-url http://127.0.0.1:%u\n",
-            o->sim.key, folder, o->sim.key, port);
+    fprintf(
+        stderr,
+        "Its API key is '%s'; its state is in %s. Each vendor is below a path of its own. To use "
+        "one:\n"
+        "  ENRICHSO_API_KEY='%s' tranche run LIST -p enrichso/email-finder -o OUT \\\n"
+        "      --base-url http://127.0.0.1:%u/enrichso\n",
+        o->sim.key, folder, o->sim.key, port);
 }
 
 static int serve(const struct options *o, const char *folder, struct error *e)
@@ -67,7 +69,10 @@ static int serve(const struct options *o, const char *folder, struct error *e)
         .items_per_s = (uint64_t)o->sim.items_per_s,
         .shuffle = o->sim.shuffle == 1,
         .openapi = o->sim.openapi == 1,
+        .form = o->sim.form,
         .faults = o->sim.faults,
+        .speed = (uint64_t)o->sim.speed,
+        .scenario = o->sim.scenario,
     };
     struct sim *sim = NULL;
     sigset_t signals;
@@ -97,14 +102,24 @@ static int sim(struct options *o, struct error *e)
     return status;
 }
 
+static const char *help(void)
+{
+    static char text[8192];
+
+    snprintf(text, sizeof text, "%s\n%s", sim_faults_help(), sim_scenario_help());
+    return text;
+}
+
 const struct command cmd_sim = {
     .id = COMMAND_SIM,
     .name = "sim",
     .usage = "[OPTION...]",
     .summary = "serve the vendors on loopback, for trying things out and for tests",
     .details = "Serves a simulator of the vendors on 127.0.0.1 until SIGINT or SIGTERM. Prints "
-               "`listening on http://127.0.0.1:PORT` on standard output. The answer to a question "
+               "`listening on http://127.0.0.1:PORT` on standard output; each vendor is below a "
+               "path of its own (/enrichso, /wiza, ...), and GET /sim/vendors lists them. "
+               "GET /sim/VENDOR/account is what it charged. The answer to a question "
                "depends on the seed and the question alone. Nothing of it is real.\n",
-    .more = sim_faults_help,
+    .more = help,
     .run = sim,
 };

@@ -74,8 +74,8 @@ struct options {
     int64_t help, json, watch, finish, verbose;
     const char *as, *config, *log, *log_format;
     struct {
-        int64_t port, seed, balance, found_percent, queue, items_per_s, shuffle, openapi;
-        const char *key, *state, *tier, *faults;
+        int64_t port, seed, balance, found_percent, queue, items_per_s, shuffle, openapi, speed;
+        const char *key, *state, *tier, *faults, *form, *scenario;
     } sim;
 
     unsigned char source[OPTION_ROWS_MAX]; /* an enum option_source for each row of the table */
