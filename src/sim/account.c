@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "sim/journal.h"
 #include "sim/lines.h"
+#include "sim/ring.h"
 #include "sim/vendor.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
@@ -28,14 +29,6 @@
 #define JOURNAL_VERSION 2
 #define DEPTH_MAX       8
 #define SERVICES_MAX    8
-
-/* The last `max` things that happened; older ones are only counted. */
-struct ring {
-    char *data;
-    size_t size;
-    uint32_t max, places, used, first;
-    uint64_t forgotten;
-};
 
 /* Answers whose line is being written. */
 struct answering {
@@ -70,27 +63,6 @@ static void *must(void *memory)
     if (!memory)
         abort();
     return memory;
-}
-
-/* The place for one more. */
-static void *ring_push(struct ring *r)
-{
-    if (r->used == r->places && r->places < r->max) {
-        r->places = r->places ? r->places * 2 : 64;
-        r->data = must(realloc(r->data, r->places * r->size));
-    }
-    if (r->used == r->max) {
-        void *place = r->data + r->first * r->size;
-        r->first = (r->first + 1) % r->max;
-        r->forgotten++;
-        return place;
-    }
-    return r->data + r->used++ * r->size;
-}
-
-static const void *ring_get(const struct ring *r, uint64_t i)
-{
-    return r->data + (r->first + i) % r->max * r->size;
 }
 
 /* ---- lines ---- */
@@ -296,34 +268,9 @@ static bool replay_answers(struct account *a, struct json_value line)
     return true;
 }
 
-/* The fields of a question, each with a 16-bit length before it, in memory of their own. */
-static char *pack_fields(const struct question *q)
-{
-    size_t len = 0;
-    for (unsigned i = 0; i < q->service->fields; i++)
-        len += sizeof(uint16_t) + q->field[i].len;
-    char *text = must(malloc(len)), *at = text;
-    for (unsigned i = 0; i < q->service->fields; i++) {
-        uint16_t field = (uint16_t)q->field[i].len;
-        memcpy(at, &field, sizeof field);
-        at += sizeof field;
-        if (field > 0)
-            memcpy(at, q->field[i].data, field);
-        at += field;
-    }
-    return text;
-}
-
 void account_job_question(const struct account_job *job, struct question *q)
 {
-    const char *at = job->text;
-    *q = (struct question){.service = job->service};
-    for (unsigned i = 0; i < job->service->fields; i++) {
-        uint16_t field;
-        memcpy(&field, at, sizeof field);
-        q->field[i] = (struct slice){at + sizeof field, field};
-        at += sizeof field + field;
-    }
+    question_unpack(q, job->service, job->text);
 }
 
 static bool replay_job(struct account *a, struct json_value line)
@@ -340,7 +287,7 @@ static bool replay_job(struct account *a, struct json_value line)
             return false;
     json_get_string(line, "callback", &callback);
     job.service = post.service;
-    job.text = pack_fields(&q);
+    job.text = must(question_pack(&q));
     job.callback = must(strndup(callback.data, callback.len));
     apply_job(a, &job, &post);
     return true;
@@ -493,8 +440,8 @@ void account_close(struct account *a)
     for (uint64_t i = 0; i < a->jobs; i++)
         job_free(a->job[i]);
     free(a->job);
-    free(a->posts.data);
-    free(a->transactions.data);
+    ring_deinit(&a->posts);
+    ring_deinit(&a->transactions);
     journal_close(a->journal);
     items_close(a->items);
     json_destroy(a->json);
@@ -581,7 +528,7 @@ const struct account_job *account_job_add(struct account *a, const struct questi
     struct account_job job = *draft;
     bool first;
     job.service = q->service;
-    job.text = pack_fields(q);
+    job.text = must(question_pack(q));
     job.callback = must(strdup(draft->callback ? draft->callback : ""));
     struct buf *out = line_begin(a, &first, "job", true);
     lines_write_post(out, &first, post);

@@ -4,6 +4,7 @@
  * thread. */
 #include "sim/question.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
 #include "wire/json_write.h"
@@ -69,6 +70,35 @@ void question_normalise(struct question *q, struct buf *scratch)
     for (unsigned i = 0; i < fields; i++)
         q->normal[i] = scratch->failed ? SLICE_EMPTY
                                        : (struct slice){q->key.data + begin[i], end[i] - begin[i]};
+}
+
+/* Each field with a 16-bit length before it. */
+char *question_pack(const struct question *q)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < q->service->fields; i++)
+        len += sizeof(uint16_t) + q->field[i].len;
+    char *text = malloc(len), *at = text;
+    for (unsigned i = 0; i < q->service->fields && text; i++) {
+        uint16_t field = (uint16_t)q->field[i].len;
+        memcpy(at, &field, sizeof field);
+        at += sizeof field;
+        if (field > 0)
+            memcpy(at, q->field[i].data, field);
+        at += field;
+    }
+    return text;
+}
+
+void question_unpack(struct question *q, const struct service *service, const char *text)
+{
+    *q = (struct question){.service = service};
+    for (unsigned i = 0; i < service->fields; i++) {
+        uint16_t field;
+        memcpy(&field, text, sizeof field);
+        q->field[i] = (struct slice){text + sizeof field, field};
+        text += sizeof field + field;
+    }
 }
 
 struct slice question_domain(const struct question *q)

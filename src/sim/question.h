@@ -47,6 +47,12 @@ struct question {
 /* Fill normal and key from field. They live in scratch until its next use. */
 void question_normalise(struct question *q, struct buf *scratch);
 
+/* The fields as one text, malloc'ed and the caller's; NULL without memory. Each is at most
+ * QUESTION_FIELD_BYTES_MAX bytes. */
+char *question_pack(const struct question *q);
+/* The reverse: service and fields, as views of the text. */
+void question_unpack(struct question *q, const struct service *service, const char *text);
+
 /* The part of a normal question of a finder or a validation that names a domain. */
 struct slice question_domain(const struct question *q);
 

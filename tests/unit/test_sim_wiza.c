@@ -731,6 +731,25 @@ static void test_scenario(void **state)
     }
 }
 
+/* The example that people start from. */
+static void test_example(void **state)
+{
+    struct fixture *f = *state;
+    f->options.scenario = TEST_DATA "/sim/scenario.json";
+    start(f);
+    assert_int_equal(number_of_account(f, "wiza", "granted"), 5000);
+    assert_int_equal(number_of_account(f, "wiza", "slots.slots"), 5);
+    assert_int_equal(number_of_account(f, "enrichso", "granted"), 100000);
+    struct reply r = ask_with(f, "", "GET", "/sim/wiza/faults", NULL);
+    assert_non_null(strstr(r.body, "{\"fault\":\"callback:forged:3%\""));
+    assert_non_null(strstr(r.body, "{\"fault\":\"callback:delay-30000:5%\""));
+    assert_non_null(strstr(r.body, "{\"fault\":\"poll:drop-after:1%\""));
+    reply_free(&r);
+    r = ask_with(f, "", "GET", "/sim/vendors", NULL);
+    assert_non_null(strstr(r.body, "wiza\n"));
+    reply_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -747,6 +766,7 @@ int main(void)
         WHOLE(test_callback_restart),
         WHOLE(test_stop_flying),
         WHOLE(test_scenario),
+        WHOLE(test_example),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
