@@ -15,6 +15,7 @@ struct options;
     X(RESOLVE, cmd_resolve)                                                                        \
     X(EXPORT, cmd_export)                                                                          \
     X(VERIFY, cmd_verify)                                                                          \
+    X(LISTEN, cmd_listen)                                                                          \
     X(SIM, cmd_sim)                                                                                \
     X(PROVIDERS, cmd_providers)
 

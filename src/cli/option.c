@@ -29,6 +29,7 @@
 #define RESOLVE   COMMAND_BIT(RESOLVE)
 #define EXPORT    COMMAND_BIT(EXPORT)
 #define VERIFY    COMMAND_BIT(VERIFY)
+#define LISTEN    COMMAND_BIT(LISTEN)
 #define SIM       COMMAND_BIT(SIM)
 #define PROVIDERS COMMAND_BIT(PROVIDERS)
 
@@ -148,6 +149,13 @@ const struct option option_table[] = {
         .fallback = "by operation", .min = SECOND, .max = 7 * DAY),
     ROW("spool", 0, TEXT, "DIR", PROCESS, CALLED, SET(spool),
         "take callbacks from this folder, which a `tranche listen` fills"),
+    ROW("callback-listen", 0, TEXT, "ADDR:PORT", LISTEN, CALLED, SET(callback_listen),
+        "take callbacks here; port 0: any free one, which is printed"),
+    ROW("spool", 0, TEXT, "DIR", LISTEN, CALLED, SET(spool),
+        "folder to keep callbacks in; made where it is missing"),
+    ROW("key-file", 0, TEXT, "PROVIDER=PATH", LISTEN, CALLED, SET(key_file),
+        "file that holds the provider's API key (mode 0600), instead of the environment's "
+        "<PROVIDER>_API_KEY or <PROVIDER>_API_KEY_FILE"),
     ROW("http", 0, TEXT, "ADDR:PORT", PROCESS, CALLED, SET(http),
         "serve /metrics, /status and a live page while the run is under way; loopback only"),
     ROW("http-public", 0, FLAG, NULL, PROCESS, CALLED, SET(http_public),

@@ -194,7 +194,7 @@ setup_file() {
     says enrichso/email-finder enrichso/email-validation
     run -0 "$TRANCHE" providers --json
     [ "$(jq -r '.[0].operations[0].name' <<<"$output")" = enrichso/email-finder ]
-    for command in plan run resume status resolve export verify sim providers; do
+    for command in plan run resume status resolve export verify listen sim providers; do
         run -0 "$TRANCHE" $command --help
         says "tranche $command"
     done
