@@ -101,6 +101,19 @@ static char *partial_of(const char *output)
     return partial;
 }
 
+char *end_written(const char *output, bool complete)
+{
+    char *partial = partial_of(output);
+    /* Renamed already, when the process died before the ledger said so. */
+    if (!complete && (access(partial, F_OK) == 0 || access(output, F_OK) != 0))
+        return partial;
+    free(partial);
+    char *path = strdup(output);
+    if (path == NULL)
+        abort();
+    return path;
+}
+
 int end_check_target(const char *path, bool force, struct error *e)
 {
     struct stat st;

@@ -21,6 +21,9 @@ int end_check_target(const char *path, bool force, struct error *e);
  * say so yet; then it does now. 1 yes, 0 no. */
 int end_renamed_already(struct home *h, const char *output, struct error *e);
 
+/* Where what was emitted lies: OUT.partial, or OUT when it is renamed already; malloc'ed. */
+char *end_written(const char *output, bool complete);
+
 /* Copy the finished output to standard output. */
 int end_copy(const char *path, struct error *e);
 

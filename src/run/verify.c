@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "plan/batch.h"
 #include "record/dedupe.h"
+#include "run/end.h"
 #include "run/home.h"
 #include "run/piece.h"
 #include "run/totals.h"
@@ -386,11 +387,7 @@ static int check_output(struct verifying *v, struct error *e)
     struct recipe recipe = {v->list, &v->mapping, v->setup.operation, &render, FRAME_PLAIN};
     uint64_t bytes;
     struct stat st;
-    size_t len = strlen(v->output) + sizeof ".partial";
-    char *path = malloc(len);
-    if (path == NULL)
-        abort();
-    snprintf(path, len, "%s%s", v->output, v->home->complete ? "" : ".partial");
+    char *path = end_written(v->output, v->home->complete);
     int rc = ledger_get_output(v->home->ledger, &bytes, &c.emitted, e);
     if (rc >= 0)
         rc =

@@ -396,7 +396,7 @@ void callbacks_stop(struct callbacks *cb)
         client_cancel(cb->client, &c->flight->call);
 }
 
-unsigned callbacks_flight(const struct callbacks *cb)
+unsigned callbacks_under_way(const struct callbacks *cb)
 {
     return cb ? cb->flying : 0;
 }

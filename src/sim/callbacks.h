@@ -26,7 +26,7 @@ void callbacks_due(struct callbacks *cb, uint64_t number);
 
 /* Nothing starts any more, and what flies is cancelled: it ends from the loop. */
 void callbacks_stop(struct callbacks *cb);
-unsigned callbacks_flight(const struct callbacks *cb);
+unsigned callbacks_under_way(const struct callbacks *cb);
 
 /* "callbacks":{...}: what became of them since the simulator was started. */
 void callbacks_print(const struct callbacks *cb, struct buf *out, bool *first);

@@ -297,7 +297,7 @@ static void on_calm(uv_timer_t *calm)
 {
     struct sim *s = calm->data;
     for (struct shop **shop = s->own.shop; *shop; shop++)
-        if (callbacks_flight((*shop)->callbacks) > 0)
+        if (callbacks_under_way((*shop)->callbacks) > 0)
             return;
     uv_close((uv_handle_t *)calm, NULL);
     if (s->own.client)
