@@ -137,7 +137,9 @@ static void reply_account(struct shop *shop, struct call *c)
         jobs_print(shop->jobs, out, &first);
     if (shop->vendor->callback)
         callbacks_print(shop->callbacks, out, &first);
-    print_lists(out, shop, &first);
+    const char *lists = server_query(c->request, "lists");
+    if (!lists || strcmp(lists, "0") != 0)
+        print_lists(out, shop, &first);
     buf_append_text(out, "}\n");
 }
 

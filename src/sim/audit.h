@@ -2,7 +2,8 @@
  * test reads it, and the switches a test turns. For each vendor V:
  *
  *   GET  /sim/V/account                   credits, batches, jobs, paid requests and counters, as one
- *                                         JSON object
+ *                                         JSON object; with ?lists=0 without the batches and
+ *                                         paid requests one by one
  *   GET  /sim/V/account/identities?id=ID  the normal question of each item of the batch, a line
  *                                         each; id=singles: of all that were answered at once;
  *                                         id=jobs: of all jobs

@@ -8,9 +8,10 @@
  *             "faults": "submit:status-503:1"},
  *    "enrichso": {"tier": "free", "queue_ms": 200, "items_per_s": 1000, "shuffle": true}}
  *
- * What it does not say stays as the options have it. A latency without a kind is for all kinds. The
- * percentages of callbacks become rules behind those of "faults". Members that nobody knows are
- * errors: a scenario that is not carried out proves nothing. No state; any thread. */
+ * What it does not say stays as the options have it. A latency without a kind is for all kinds.
+ * Slots without a tier have a queue without limit. The percentages of callbacks become rules behind
+ * those of "faults". Members that nobody knows are errors: a scenario that is not carried out proves
+ * nothing. No state; any thread. */
 #include "sim/scenario.h"
 
 #include <stdio.h>

@@ -106,7 +106,8 @@ struct vendor {
 
     /* Append ,"outcome":"found","values":{...} (with the leading comma; outcome is found, not_found
      * or the vendor's own word; values are named as in its replies) about a normal question, and
-     * return what the answer costs in credits. */
+     * return what the answer costs in credits. The question's texts are in shop->scratch: leave that
+     * alone. */
     int64_t (*judge)(struct shop *shop, const struct truth *truth, const struct question *q,
                      struct buf *out);
 

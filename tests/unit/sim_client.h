@@ -210,7 +210,7 @@ SHARED const char *text_at(struct json_value root, const char *path)
 SHARED int64_t number_of_account(struct fixture *f, const char *vendor, const char *path)
 {
     char page[64];
-    snprintf(page, sizeof page, "/sim/%s/account", vendor);
+    snprintf(page, sizeof page, "/sim/%s/account?lists=0", vendor);
     struct reply r = ask_with(f, "", "GET", page, NULL);
     assert_int_equal(r.status, 200);
     int64_t n = number_at(parse(f, &r), path);
