@@ -116,7 +116,7 @@ kept() {
 }
 
 @test "kill -9 after 200 loses nothing" {
-    local round n
+    local round
     export url
     answered() {
         [ "$(cat answers.* 2>/dev/null | grep -c ' 200$')" -ge "$1" ]
@@ -168,6 +168,37 @@ kept() {
     [ ! -s lost ]
     run -0 tail -n 1 said
     says "$(wc -l <found) callbacks kept; 0 came again"
+}
+
+@test "what does not fit on the disk is answered 503 until it does" {
+    # The limit on a file's size stands for the full disk: a write ends in the middle.
+    limited() {
+        trap '' XFSZ
+        ulimit -f 8
+        exec "$TRANCHE" "$@"
+    }
+    (limited listen --callback-listen 127.0.0.1:0 --spool spool) >said 2>log 3>&- </dev/null &
+    pid=$!
+    background="$background $pid"
+    eventually listening
+    url=$(sed -n 's/^listening on \([^,]*\), .*/\1/p' said)
+    path=/callbacks/zeliq/$(token zeliq)
+    [ "$(post "$path" "first$(printf %06000d 1)")" = 200 ]
+    [ "$(post "$path" "second$(printf %06000d 2)")" = 503 ]
+    grep -q 'answered 503' log
+    [ "$(post "$path" third)" = 503 ] # not tried so soon
+    kept_now() {
+        [ "$(post "$path" "second$(printf %06000d 2)")" = 200 ]
+    }
+    eventually kept_now
+    [ "$(post "$path" third)" = 200 ]
+    [ "$(kept "$(printf %06000d 1)")" = 1 ]
+    [ "$(kept "second$(printf %06000d 2)")" = 1 ]
+    [ "$(kept third)" = 1 ]
+    ends TERM
+    [ "$status" = 0 ]
+    run -0 tail -n 1 said
+    says "3 callbacks kept; 0 came again"
 }
 
 @test "a spool has one listener" {
