@@ -16,6 +16,9 @@ struct options;
     X(EXPORT, cmd_export)                                                                          \
     X(VERIFY, cmd_verify)                                                                          \
     X(LISTEN, cmd_listen)                                                                          \
+    X(BALANCE, cmd_balance)                                                                        \
+    X(CALL, cmd_call)                                                                              \
+    X(SERVE, cmd_serve_verification)                                                               \
     X(SIM, cmd_sim)                                                                                \
     X(PROVIDERS, cmd_providers)
 
@@ -28,7 +31,7 @@ enum command_id {
 
 #define COMMAND_BIT(id) (1u << (COMMAND_##id))
 
-#define OPERANDS_MAX 2
+#define OPERANDS_MAX 8
 
 struct command {
     enum command_id id;

@@ -12,6 +12,7 @@
 #include "cli/option.h"
 
 #define HELP_INDENT 28 /* where an option's text begins */
+#define NAME_WIDTH  18 /* of the longest command's name */
 #define TEXT_SIZE   512
 
 /* Words of text from column `at` on, each further line indented, ended by a newline. Widths are
@@ -122,8 +123,8 @@ void help_overview(FILE *out)
     fprintf(out, "\nCommands:\n");
     for (unsigned i = 0; i < COMMANDS; i++) {
         const struct command *c = command_table[i];
-        fprintf(out, "  %-11s", c->name);
-        print_words(out, c->summary, 13, 13);
+        fprintf(out, "  %-*s  ", NAME_WIDTH, c->name);
+        print_words(out, c->summary, NAME_WIDTH + 4, NAME_WIDTH + 4);
     }
     fprintf(out, "\n  tranche help COMMAND   its arguments and options\n"
                  "  tranche --version\n\n"

@@ -30,6 +30,9 @@
 #define EXPORT    COMMAND_BIT(EXPORT)
 #define VERIFY    COMMAND_BIT(VERIFY)
 #define LISTEN    COMMAND_BIT(LISTEN)
+#define BALANCE   COMMAND_BIT(BALANCE)
+#define CALL      COMMAND_BIT(CALL)
+#define SERVE     COMMAND_BIT(SERVE)
 #define SIM       COMMAND_BIT(SIM)
 #define PROVIDERS COMMAND_BIT(PROVIDERS)
 
@@ -59,7 +62,10 @@ const struct option option_table[] = {
     ROW("map", 0, MAPS, "FIELD=COLUMN", START, MAIN, SET(maps),
         "the list's column (its name, or #3) for a field; may be repeated; columns not named "
         "are recognised by their names, and what was recognised is printed"),
-    ROW("set", 0, SETS, "[OP:]NAME=VALUE", START, MAIN, SET(sets),
+    ROW("with", 0, TEXT, "OP", SERVE, MAIN, SET(provider),
+        "the operation that knows whether an address is good",
+        .fallback = "enrichso/email-validation", .fill = true),
+    ROW("set", 0, SETS, "[OP:]NAME=VALUE", START | SERVE, MAIN, SET(sets),
         "an option of the operation, as `tranche providers` lists them: level=full; may be "
         "repeated"),
     ROW("max-records", 0, COUNT, "N", START, MAIN, SET(max_records),
@@ -69,7 +75,7 @@ const struct option option_table[] = {
     ROW("keep-list", 0, FLAG, NULL, START, MAIN, SET(keep_list),
         "keep a compressed copy of a plain list too, so that it may change or go once it was "
         "read"),
-    ROW("json", 0, FLAG, NULL, PLAN | STATUS | VERIFY | PROVIDERS, MAIN, AT(json),
+    ROW("json", 0, FLAG, NULL, PLAN | STATUS | VERIFY | BALANCE | PROVIDERS, MAIN, AT(json),
         "as JSON, for scripts"),
     ROW("watch", 0, FLAG, NULL, STATUS, MAIN, AT(watch),
         "again and again until the run ends", .here = true),
@@ -79,6 +85,11 @@ const struct option option_table[] = {
     ROW("finish", 0, FLAG, NULL, RESOLVE, MAIN, AT(finish),
         "records that were never sent shall end as no_credits when the run is resumed",
         .here = true),
+
+    ROW("paid", 0, FLAG, NULL, CALL, MAIN, AT(paid),
+        "send it although it may cost credits", .here = true),
+    ROW("body", 0, TEXT, "FILE", CALL, MAIN, AT(body),
+        "the body of a POST, which is JSON; - is standard input", .here = true),
 
     ROW("output", 'o', TEXT, "OUT", RENDER, OUTPUT, SET(output),
         "where to; its name says the format: .ndjson, .csv or .tsv, then .zst, .gz or nothing; "
@@ -98,26 +109,29 @@ const struct option option_table[] = {
         "replace OUT where it exists; a finished run moves to OUT.run.N; of resume: "
         "render the output from its first record again", .here = true),
 
-    ROW("tier", 0, TEXT, "[P=]NAME", PROCESS, PROVIDER, SET(tier),
+    ROW("tier", 0, TEXT, "[P=]NAME", PROCESS | SERVE, PROVIDER, SET(tier),
         "the account's plan, which sets the rate limits", .fallback = "the first there is"),
-    ROW("rate", 0, TEXT, "[P=]N/UNIT,...", PROCESS, PROVIDER, SET(rate),
+    ROW("rate", 0, TEXT, "[P=]N/UNIT,...", PROCESS | SERVE, PROVIDER, SET(rate),
         "other rate limits; UNIT is s, min, hour or day", .fallback = "by tier"),
-    ROW("concurrency", 0, SCOPED, "[P=]N", PROCESS, PROVIDER, SET(concurrency),
+    ROW("concurrency", 0, SCOPED, "[P=]N", PROCESS | SERVE, PROVIDER, SET(concurrency),
         "batches in flight at once", .fallback = "by provider", .min = 1, .max = 1000),
     ROW("batch-size", 0, SCOPED, "[P=]N", PROCESS, PROVIDER, SET(batch_size),
         "the most records of a batch", .fallback = "as large as allowed", .min = 1, .max = 500000),
-    ROW("key-file", 0, TEXT, "[P=]PATH", PROCESS, PROVIDER, SET(key_file),
+    ROW("key-file", 0, TEXT, "[P=]PATH", PROCESS | BALANCE | CALL | SERVE, PROVIDER, SET(key_file),
         "file that holds the API key (mode 0600), instead of the environment's "
         "<PROVIDER>_API_KEY or <PROVIDER>_API_KEY_FILE"),
-    ROW("base-url", 0, TEXT, "[P=]URL", PROCESS, PROVIDER, SET(base_url),
+    ROW("base-url", 0, TEXT, "[P=]URL", PROCESS | BALANCE | CALL | SERVE, PROVIDER, SET(base_url),
         "another address; plain http only for loopback",
         .fallback = "the vendor's, or <PROVIDER>_BASE_URL"),
 
-    ROW("price", 0, TEXT, "OP=N", PROCESS, CREDITS, SET(price),
+    ROW("price", 0, TEXT, "OP=N", PROCESS | SERVE, CREDITS, SET(price),
         "credits of an item of the operation", .fallback = "the documented one"),
     ROW("max-credits", 0, COUNT, "N", PROCESS, CREDITS, SET(max_credits),
         "hard cap: nothing is sent that could exceed it",
         .fallback = "no cap", .min = 0, .max = TRILLION),
+    ROW("max-credits", 0, COUNT, "N", SERVE, CREDITS, SET(max_credits),
+        "hard cap on what all verifications together may cost, those before a restart included; "
+        "required", .min = 0, .max = TRILLION),
     ROW("max-doubt-credits", 0, COUNT, "N", PROCESS, CREDITS, SET(max_doubt_credits),
         "no batch worth more than this, and no new one while that much is in doubt",
         .fallback = "no cap", .min = 0, .max = TRILLION),
@@ -131,7 +145,10 @@ const struct option option_table[] = {
     ROW("doubt-wait", 0, DURATION, "DURATION", PROCESS, TIME, SET(doubt_wait),
         "how long the end of a run waits for evidence about batches in doubt",
         .fallback = "1m", .min = 0, .max = 7 * DAY),
-    ROW("timeout", 0, DURATION, "DURATION", PROCESS, TIME, SET(timeout),
+    ROW("timeout", 0, DURATION, "DURATION", SERVE, TIME, SET(timeout),
+        "longest time of one request", .fallback = "30s", .min = SECOND, .max = HOUR,
+        .fill = true),
+    ROW("timeout", 0, DURATION, "DURATION", PROCESS | CALL, TIME, SET(timeout),
         "longest time of one request", .fallback = "5m", .min = SECOND, .max = HOUR),
     ROW("drain-timeout", 0, DURATION, "DURATION", PROCESS, TIME, SET(drain_timeout),
         "after SIGINT or SIGTERM, how long what is in flight may take",
@@ -163,6 +180,27 @@ const struct option option_table[] = {
     ROW("clock-speed", 0, COUNT, "N", PROCESS, CALLED, SET(clock_speed),
         "for a simulator on loopback: its clock runs N times faster",
         .fallback = "1", .min = 1, .max = 100000),
+
+    ROW("listen", 0, TEXT, "ADDR:PORT", SERVE, VERIFICATION, AT(verification.listen),
+        "where the webhook is answered, in plain HTTP: put a server that speaks TLS before it; "
+        "required"),
+    ROW("path-file", 0, TEXT, "FILE", SERVE, VERIFICATION, AT(verification.path_file),
+        "file (mode 0600) that holds the secret path, /... with 16 characters or more, instead of "
+        "TRANCHE_VERIFICATION_PATH"),
+    ROW("cache", 0, TEXT, "FILE", SERVE, VERIFICATION, AT(verification.cache),
+        "file of what is known and of what was spent",
+        .fallback = "verdicts, in the state folder"),
+    ROW("cache-age", 0, DURATION, "DURATION", SERVE, VERIFICATION, AT(verification.cache_age),
+        "how long a verdict holds; 0s: every question is asked anew",
+        .fallback = "30d", .min = 0, .max = 3650 * DAY, .fill = true),
+    ROW("request-field", 0, TEXT, "NAME", SERVE, VERIFICATION, AT(verification.request_field),
+        "where the address is in the request: email, or contact.email",
+        .fallback = "email", .fill = true),
+    ROW("reply-field", 0, TEXT, "NAME", SERVE, VERIFICATION, AT(verification.reply_field),
+        "where true or false is in the answer", .fallback = "valid", .fill = true),
+    ROW("accept", 0, TEXT, "WORD,...", SERVE, VERIFICATION, AT(verification.accept),
+        "which words of the vendor count as true: valid, catch_all, risky, ...",
+        .fallback = "valid", .fill = true),
 
     /* A simulator is told everything where it is started: its tier, for one, is not a run's. */
     ROW("port", 0, COUNT, "N", SIM, SIM, AT(sim.port),
@@ -210,7 +248,7 @@ const struct option option_table[] = {
 
     ROW("progress", 0, CHOICE, "auto|bar|line|json|none", RUN | RESUME, ABOUT, SET(progress),
         "progress on standard error; auto: a bar on a terminal, else lines", .fallback = "auto"),
-    ROW("quiet", 'q', FLAG, NULL, PROCESS | EXPORT, ABOUT, SET(quiet),
+    ROW("quiet", 'q', FLAG, NULL, PROCESS | EXPORT | CALL, ABOUT, SET(quiet),
         "only what went wrong"),
     ROW("verbose", 'v', FLAG, NULL, SPEAKING, ABOUT, AT(verbose),
         "say more"),

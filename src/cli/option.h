@@ -29,6 +29,7 @@ enum option_type {
     X(CREDITS, "Credits and doubt")                                                                \
     X(TIME, "Time")                                                                                \
     X(CALLED, "Callbacks and watching")                                                            \
+    X(VERIFICATION, "The webhook")                                                                 \
     X(SIM, "The simulator")                                                                        \
     X(ABOUT, "Messages and configuration")
 
@@ -73,6 +74,12 @@ struct options {
     /* Numbers are SETTING_ABSENT when absent, texts NULL. */
     int64_t help, json, watch, finish, verbose;
     const char *as, *config, *log, *log_format;
+    int64_t paid;
+    const char *body;
+    struct {
+        int64_t cache_age;
+        const char *listen, *path_file, *cache, *request_field, *reply_field, *accept;
+    } verification;
     struct {
         int64_t port, seed, balance, found_percent, queue, items_per_s, shuffle, openapi, speed;
         const char *key, *state, *tier, *faults, *form, *scenario;

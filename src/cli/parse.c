@@ -23,6 +23,7 @@
 #include "base/nearest.h"
 #include "base/slice.h"
 #include "cli/option.h"
+#include "run/verification.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
 #define NAME_SIZE  64
@@ -161,10 +162,17 @@ static void variable_of(const struct option *opt, char name[NAME_SIZE])
         *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
 }
 
-/* The variables that set no option: of the log, and of the scripts that build and test. */
+/* The variables that set no option: of the log, of secrets, and of the scripts that build and test.
+ */
 static bool is_other_variable(struct slice name)
 {
-    return slice_eq(name, SLICE_LIT("TRANCHE_TRACE")) || slice_eq(name, SLICE_LIT("TRANCHE_BUILD"));
+    static const char *const others[] = {"TRANCHE_TRACE", "TRANCHE_BUILD", VERIFICATION_PATH_ENV,
+                                         VERIFICATION_PATH_ENV "_FILE"};
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (slice_eq(name, slice_of(others[i])))
+            return true;
+    return false;
 }
 
 /* Of an option that any command takes from the environment? */

@@ -213,12 +213,12 @@ static int check_cost(const struct provider *p, const struct http_request *r, bo
         return 0;
     if (op.name)
         return error_set(e, ERR_USAGE,
-                         "this is how %s/%s is asked, which costs credits: say --paid if it is "
-                         "meant, and nothing was sent so far",
+                         "nothing was sent: this is how %s/%s is asked, which costs credits; say "
+                         "--paid if it is meant",
                          p->name, op.name);
     return error_set(e, ERR_USAGE,
-                     "a POST may cost credits, which only %s knows: say --paid if that is fine, "
-                     "and nothing was sent so far",
+                     "nothing was sent: only %s knows whether this POST costs credits; say --paid "
+                     "if it may",
                      p->title);
 }
 

@@ -296,7 +296,7 @@ static const struct bad {
     {"run", "", "LIST is missing"},
     {"resolve", "", "RUN is missing"},
     {"run", "a b", "'b' is one argument too many"},
-    {"providers", "a", "'a' is one argument too many"},
+    {"providers", "a b", "'b' is one argument too many"},
     {"run", "a --batch-size 12x", "--batch-size: '12x' is not a whole number from 1 to 500000"},
     {"run", "a --batch-size p=", "--batch-size: '' is not a whole number from 1 to 500000"},
     {"run", "a --batch-size 500001",
@@ -313,6 +313,10 @@ static const struct bad {
     {"run", "a --maxcredits=3", "there is no option --maxcredits, but --max-credits"},
     {"run", "a --key=secret", "there is no option --key, but --key-file"},
     {"run", "a --bearer=secret", "there is no option --bearer"},
+    {"call", "enrichso GET", "PATH is missing"},
+    {"call", "enrichso GET /x --key=secret", "there is no option --key, but --key-file"},
+    {"serve-verification", "--path=/secret", "there is no option --path, but --path-file"},
+    {"run", "a --paid", "--paid is an option of other commands, not of this one"},
     {"run", "a --watch", "--watch is an option of other commands, not of this one"},
     {"run", "a --=x", "there is no option --"},
     {"run", "a -x", "there is no option -x"},
@@ -378,6 +382,27 @@ static void takes_no_more_maps_than_there_is_room(void **state)
     option_init(&o, command_find("run"));
     assert_int_equal(parse_options(&o, args, &e), 0);
     assert_int_equal(o.settings.map_count, SETTINGS_MAPS_MAX);
+}
+
+static void the_webhook_has_its_defaults(void **state)
+{
+    struct options o;
+    struct error e = {0};
+    char line[] = "--listen 127.0.0.1:0 --max-credits 5";
+
+    (void)state;
+    setenv("TRANCHE_VERIFICATION_PATH", "/secret", 1); /* no setting, and not refused */
+    int code = parse(&o, line, "serve-verification", &e);
+    unsetenv("TRANCHE_VERIFICATION_PATH");
+    if (code != 0)
+        fail_msg("%s", e.message);
+    assert_string_equal(o.settings.provider, "enrichso/email-validation");
+    assert_string_equal(o.verification.request_field, "email");
+    assert_string_equal(o.verification.reply_field, "valid");
+    assert_string_equal(o.verification.accept, "valid");
+    assert_int_equal(o.verification.cache_age, INT64_C(30) * 24 * 3600 * 1000);
+    assert_int_equal(o.settings.timeout, 30000);
+    assert_int_equal(o.settings.max_credits, 5);
 }
 
 static void the_simulator_has_its_defaults(void **state)
@@ -639,7 +664,9 @@ static const struct {
     {"xyzzy", NULL},
     {"r", NULL},
     {"", NULL},
-    {"listen", NULL},
+    {"listen", "listen"},
+    {"serve-verificaton", "serve-verification"},
+    {"ballance", "balance"},
     {"simulate", NULL},
     {"resumeresumeresumeresumeresumeresume", NULL},
 };
@@ -679,6 +706,7 @@ int main(void)
         cmocka_unit_test(takes_command_lines),
         cmocka_unit_test(refuses_command_lines),
         cmocka_unit_test(takes_no_more_maps_than_there_is_room),
+        cmocka_unit_test(the_webhook_has_its_defaults),
         cmocka_unit_test(the_simulator_has_its_defaults),
         cmocka_unit_test(the_command_line_wins_then_the_environment),
         cmocka_unit_test(maps_of_the_command_line_replace_those_of_the_file),
