@@ -27,8 +27,8 @@ extern const struct provider enrichso_provider;
 
 /* doc.enrich.so "Rate Limits", per organization: requests of every kind in bursts (a second) and
  * sustained (a rolling minute). Within that the page limits POST of /api/bulk/ (a second and a
- * minute) and of /api/enrich/ (a minute), paths that version 3 has not; they are assumed to hold for
- * its batches and its single questions. Enterprise has no such limits. */
+ * minute) and of /api/enrich/ (a minute), paths that version 3 has not; they are assumed to hold
+ * for its batches and its single questions. Enterprise has no such limits. */
 #define SECOND 1000
 #define MINUTE 60000
 
@@ -187,8 +187,8 @@ static const struct operation_option lookup_options[] = {
     {.name = NULL},
 };
 
-/* A single question takes the vendor up to 2.1 s (examples of the schemas), and the highest limit is
- * 2,000 a minute. */
+/* A single question takes the vendor up to 2.1 s (examples of the schemas), and the highest limit
+ * is 2,000 a minute. */
 #define SINGLES_LIVE_MAX 64
 /* With callbacks, the first item of a lost submission tells of it; the vendor says nothing of how
  * long one may take. */

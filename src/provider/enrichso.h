@@ -1,6 +1,6 @@
 /* What the files of Enrich.so share. enrichso.c has the descriptors; enrichso_reply.c reads what is
- * alike in all replies; enrichso_email.c, enrichso_lookup.c and enrichso_phone.c write the questions
- * of the products and read their rows. */
+ * alike in all replies; enrichso_email.c, enrichso_lookup.c and enrichso_phone.c write the
+ * questions of the products and read their rows. */
 #ifndef TRANCHE_PROVIDER_ENRICHSO_H
 #define TRANCHE_PROVIDER_ENRICHSO_H
 

@@ -12,7 +12,8 @@
 #include "provider/enrichso.h"
 
 /* The title of the position that the person still has: one without an end ("null means the person
- * is still in this role", schema StartEndDate), at the company that the profile names as current. */
+ * is still in this role", schema StartEndDate), at the company that the profile names as current.
+ */
 static void current_title(struct json_value row, struct answer *a)
 {
     struct json_value list;

@@ -172,10 +172,10 @@ struct operation {
      * until a row came. Rows without echo make the rest go by `alone`. */
     bool echo_unsure;
     int (*alone)(struct operation *op); /* turns it into the operation that asks one by one */
-    /* Why an item is not_found that no row answers, where the vendor leaves misses out of its pages;
-     * NULL: such an item is a failure. It holds when the batch did not fail and all its rows were
-     * matched or came by callback too, else the item may be that of a row which nobody could
-     * place. The pages then have fewer rows than the batch has items. */
+    /* Why an item is not_found that no row answers, where the vendor leaves misses out of its pages
+     * (which then have fewer rows than the batch has items); NULL: such an item is a failure. It
+     * holds when the batch did not fail and each of its rows was matched, or came by callback too:
+     * else the item may be that of a row which nobody could place. */
     const char *omitted;
     uint32_t items_max;
     int64_t price;            /* the highest credits for an item */

@@ -248,6 +248,22 @@ static void bodies_of_batches(void **state)
     body_is(&op, emails, 2, payload("enrichso/request-validation-submit-webhook"));
 }
 
+/* An address to call back to is the vendor's only where it was asked for: it costs a request a
+ * record. */
+static void callbacks_are_asked_for(void **state)
+{
+    struct operation op = configured("email-validation", NULL, NULL);
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 1 << 20);
+    struct body_writer w = {.operation = &op, .out = &b, .callback_url = SLICE_LIT(CALLBACK_TO)};
+    op.body_begin(&w);
+    op.body_end(&w);
+    assert_string_equal(buf_text(&b), "{\"emails\":[]}");
+    buf_deinit(&b);
+}
+
 /* Each kind in its list, whatever their order is; the profile where a record has both. */
 static void bodies_of_phones(void **state)
 {
@@ -494,6 +510,7 @@ int main(void)
         cmocka_unit_test(limits),
         cmocka_unit_test(paths),
         cmocka_unit_test(bodies_of_batches),
+        cmocka_unit_test(callbacks_are_asked_for),
         cmocka_unit_test(bodies_of_phones),
         cmocka_unit_test(single_questions),
         cmocka_unit_test(longest_items),
