@@ -30,7 +30,7 @@ pin 1 "$tranche" sim --key bench --state "$work/sim" --tier unlimited --shuffle 
     --balance 1000000000000 --queue 100ms >"$work/address" 2>/dev/null &
 sim=$!
 for _ in $(seq 50); do [ -s "$work/address" ] && break; sleep 0.1; done
-address=$(sed -n 's/^listening on //p' "$work/address")
+address=$(sed -n 's/^listening on //p' "$work/address")/enrichso
 
 make_list() { # distinct people; no line needs quotes
     awk -v n="$1" 'BEGIN {

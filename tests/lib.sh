@@ -41,7 +41,8 @@ work_end() {
 
 # sim_start FOLDER [OPTION...]: a simulator in a process of its own, its state in FOLDER
 # or, where that is set, in $sim_state. Sets
-# sim_pid and sim_url.
+# sim_pid, sim_root (its address) and sim_url (what the client is given: that of $sim_vendor,
+# enrichso unless set).
 sim_start() {
     local folder=$1 tries=0
     shift
@@ -49,14 +50,15 @@ sim_start() {
     : >"$folder/out"
     "$TRANCHE" sim --state "${sim_state:-$folder/sim}" "$@" >"$folder/out" 2>"$folder/err" </dev/null 3>&- &
     sim_pid=$!
-    sim_url=
-    until sim_url=$(sed -n 's/^listening on //p' "$folder/out") && [ -n "$sim_url" ]; do
+    sim_root=
+    until sim_root=$(sed -n 's/^listening on //p' "$folder/out") && [ -n "$sim_root" ]; do
         if ! kill -0 "$sim_pid" 2>/dev/null || [ $((tries += 1)) -gt 1500 ]; then
             echo "the simulator did not start: $(cat "$folder/err")" >&2
             return 1
         fi
         sleep 0.02
     done
+    sim_url=$sim_root/${sim_vendor:-enrichso}
 }
 
 # sim_stop PID: end a simulator and wait until it is gone.
@@ -74,12 +76,13 @@ gone() {
     done
 }
 
-# sim_get PATH, sim_post PATH: the pages of the simulator that judge a client, see src/sim/audit.c.
+# sim_get PAGE, sim_post PAGE: what the simulator says as the judge of a client, of $sim_vendor
+# (enrichso unless set); see src/sim/audit.h.
 sim_get() {
-    curl -sS --fail-with-body --noproxy '*' "$sim_url$1"
+    curl -sS --fail-with-body --noproxy '*' "$sim_root/sim/${sim_vendor:-enrichso}$1"
 }
 sim_post() {
-    curl -sS --fail-with-body --noproxy '*' -X POST "$sim_url$1"
+    curl -sS --fail-with-body --noproxy '*' -X POST "$sim_root/sim/${sim_vendor:-enrichso}$1"
 }
 
 # people RECORDS [SEED]: a list on standard output.
@@ -98,7 +101,7 @@ doubts() {
 # decision. Prints what was decided.
 decide_doubts() {
     local batch sha id choice account
-    account=$(sim_get /sim/account) || return 1
+    account=$(sim_get /account) || return 1
     doubts "$1" | while read -r batch sha; do
         id=$(jq -r --arg sha "$sha" 'first(.submissions[] | select(.body_sha256 == $sha) | .id) // ""' \
             <<<"$account")
@@ -118,7 +121,7 @@ judge() {
         cat "$run/verify.txt"
         bad=1
     fi
-    account=$(sim_get /sim/account) || return 1
+    account=$(sim_get /account) || return 1
     status=$("$TRANCHE" status "$run" --json) || true
     sum=$(jq '[.outcomes[]] | add' <<<"$status")
     if [ "$sum" != "$records" ]; then
@@ -151,7 +154,7 @@ judge() {
 accepted_identities() {
     local id
     for id in $(jq -r '.submissions[].id' <<<"$1"); do
-        sim_get "/sim/account/identities?id=$id" || echo "no identities of $id"
+        sim_get "/account/identities?id=$id" || echo "no identities of $id"
     done
 }
 

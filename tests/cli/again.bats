@@ -139,7 +139,7 @@ setup_file() {
     run -0 enrich - -o out.ndjson <list.csv
     cmp out.ndjson calm.ndjson
     run -0 "$TRANCHE" verify out.ndjson.run
-    [ "$(sim_get /sim/account | jq '[.submissions[-2:][].items] | add')" -lt 6000 ]
+    [ "$(sim_get /account | jq '[.submissions[-2:][].items] | add')" -lt 6000 ]
 }
 
 @test "a pipe that gives another list: an error" {
@@ -167,7 +167,7 @@ setup_file() {
     [ "$(requests)" = 0 ]
     [ "$(ls | grep -cv -e list.csv -e sim)" = 0 ]
     run -0 enrich list.csv -o out.ndjson
-    [ "$(jq .to_be_sent <<<"$plan")" = "$(sim_get /sim/account | jq '[.submissions[].items] | add')" ]
+    [ "$(jq .to_be_sent <<<"$plan")" = "$(sim_get /account | jq '[.submissions[].items] | add')" ]
     [ "$(jq .invalid <<<"$plan")" = "$(status_of out.ndjson.run .outcomes.invalid)" ]
     [ "$(jq .duplicates <<<"$plan")" = "$(status_of out.ndjson.run .records.duplicates)" ]
     [ "$(jq .credits_max <<<"$plan")" -ge "$(status_of out.ndjson.run .credits.spent)" ]

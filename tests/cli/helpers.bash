@@ -9,7 +9,7 @@ clean_environment
 # simulator [OPTION...]: for all tests of the file.
 simulator() {
     sim_start "$BATS_FILE_TMPDIR/sim" --balance 1000000000 "$@"
-    export sim_pid sim_url
+    export sim_pid sim_root sim_url
 }
 
 setup() {
@@ -87,13 +87,13 @@ says() {
 
 # submissions: how many the simulator has accepted so far. requests: of any kind.
 submissions() {
-    sim_get /sim/account | jq '.submissions | length'
+    sim_get /account | jq '.submissions | length'
 }
 requests() {
-    sim_get /sim/account | jq '[.requests[]] | add'
+    sim_get /account | jq '[.requests[]] | add'
 }
 arrived() { # COUNT: that many submissions have come
-    [ "$(sim_get /sim/account | jq '.requests.submit')" -ge "$1" ]
+    [ "$(sim_get /account | jq '.requests.submit')" -ge "$1" ]
 }
 
 # status_of RUN FILTER

@@ -120,7 +120,7 @@ without_a_word() {
     run -0 "$TRANCHE" status out.ndjson.run
     says 'stopped by SIGINT; then it ended without a word'
     # a decision is no end: what is left to do is said
-    sim_post '/sim/faults?set='
+    sim_post '/faults?set='
     run -1 "$TRANCHE" resume out.ndjson.run --doubt-wait 0s
     as_reported .state .exit_status .requests
     run -0 decide_doubts out.ndjson.run

@@ -20,7 +20,7 @@ for_signal() {
     # what was in flight was finished: nothing is in doubt, and nothing more was sent
     [ "$(submissions)" = 2 ]
     [ "$(status_of out.ndjson.run .batches.in_doubt)" = 0 ]
-    sim_post '/sim/faults?set='
+    sim_post '/faults?set='
     run -0 "$TRANCHE" resume out.ndjson.run
     run -0 judge out.ndjson.run out.ndjson 400
 }
@@ -47,7 +47,7 @@ for_signal() {
     run cat said
     says 'tranche resume out.ndjson.run'
     # the vendor has it, and only the user can say so
-    sim_post '/sim/faults?set='
+    sim_post '/faults?set='
     run -1 "$TRANCHE" resume out.ndjson.run --doubt-wait 0s
     says 'in doubt' 'tranche resolve out.ndjson.run'
     [ "$(jq -r 'select(.outcome == "in_doubt") | .record' out.ndjson | wc -l)" -gt 300 ]
@@ -75,9 +75,9 @@ for_signal() {
     people 200 >list.csv
     run -75 enrich list.csv -o out.ndjson --max-credits 500
     says '--max-credits 500' 'tranche resume out.ndjson.run'
-    [ "$(sim_get /sim/account | jq .spent)" -le 500 ]
+    [ "$(sim_get /account | jq .spent)" -le 500 ]
     run -75 enrich list.csv -o out.ndjson --max-credits 505
-    [ "$(sim_get /sim/account | jq .spent)" -le 505 ]
+    [ "$(sim_get /account | jq .spent)" -le 505 ]
     run -0 enrich list.csv -o out.ndjson --max-credits 100000
     run -0 judge out.ndjson.run out.ndjson 200
 }
@@ -88,7 +88,7 @@ for_signal() {
     run -75 enrich list.csv -o out.ndjson
     says 'out of credits' 'tranche resume out.ndjson.run'
     [ "$(jq -r .outcomes.no_credits out.ndjson.run/status.json)" = 0 ]
-    sim_post '/sim/topup?credits=100000'
+    sim_post '/topup?credits=100000'
     run -0 "$TRANCHE" resume out.ndjson.run
     run -0 judge out.ndjson.run out.ndjson 200
 }
@@ -109,15 +109,15 @@ for_signal() {
         rm -rf sim
         another_sim --queue 0
         case $choice in
-            not-sent) sim_post '/sim/faults?set=submit:drop-before:1' ;;
-            *) sim_post '/sim/faults?set=submit:drop-after:1' ;;
+            not-sent) sim_post '/faults?set=submit:drop-before:1' ;;
+            *) sim_post '/faults?set=submit:drop-after:1' ;;
         esac
         run -1 enrich list.csv -o "$choice.ndjson"
         [ "$(status_of "$choice.ndjson.run" .batches.in_doubt)" = 1 ]
         run -0 "$TRANCHE" resolve "$choice.ndjson.run"
-        says 'batch 1: ' "sha256 $(sim_get /sim/account | jq -r '.posts[-1].body_sha256')"
+        says 'batch 1: ' "sha256 $(sim_get /account | jq -r '.posts[-1].body_sha256')"
         decision=$choice
-        [ "$choice" != sent=ID ] || decision=sent=$(sim_get /sim/account | jq -r '.submissions[0].id')
+        [ "$choice" != sent=ID ] || decision=sent=$(sim_get /account | jq -r '.submissions[0].id')
         run -0 "$TRANCHE" resolve "$choice.ndjson.run" 1 --as "$decision"
         case $choice in
             sent | skip) ;;

@@ -54,7 +54,7 @@ struct ledger_view {
 };
 
 struct stage {
-    char root[64], list[96], out[96], dir[96], vendor[96], url[64];
+    char root[64], list[96], out[96], dir[96], vendor[96], url[128], host[64];
     enum stage_list kind;
     uint32_t records;
     struct sim_options options;
@@ -100,7 +100,8 @@ static void vendor_start(struct stage *s)
 {
     if (sim_start(&s->sim, &s->options, &s->error) != 0)
         fail_msg("%s", s->error.message);
-    snprintf(s->url, sizeof s->url, "http://127.0.0.1:%u", sim_port(s->sim));
+    snprintf(s->host, sizeof s->host, "http://127.0.0.1:%u", sim_port(s->sim));
+    snprintf(s->url, sizeof s->url, "%s/enrichso", s->host);
     s->settings.base_url = s->url;
 }
 
@@ -124,7 +125,7 @@ static void vendor_ask(struct stage *s, const char *path, const char *body, stru
     CURL *c = curl_easy_init();
     struct curl_slist *headers = curl_slist_append(NULL, "x-api-key: " KEY);
     assert_non_null(c);
-    snprintf(url, sizeof url, "%s%s", s->url, path);
+    snprintf(url, sizeof url, "%s%s", s->host, path);
     buf_init(reply, (size_t)64 << 20);
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -150,7 +151,7 @@ static void vendor_faults(struct stage *s, const char *spec)
     struct buf reply, query;
     buf_init(&query, sizeof path);
     http_encode_query(&query, slice_of(spec));
-    snprintf(path, sizeof path, "/sim/faults?set=%s", buf_text(&query));
+    snprintf(path, sizeof path, "/sim/enrichso/faults?set=%s", buf_text(&query));
     vendor_ask(s, path, "", &reply);
     buf_deinit(&reply);
     buf_deinit(&query);
@@ -160,7 +161,7 @@ static void vendor_topup(struct stage *s, int64_t credits)
 {
     char path[64];
     struct buf reply;
-    snprintf(path, sizeof path, "/sim/topup?credits=%" PRId64, credits);
+    snprintf(path, sizeof path, "/sim/enrichso/topup?credits=%" PRId64, credits);
     vendor_ask(s, path, "", &reply);
     buf_deinit(&reply);
 }
@@ -201,7 +202,7 @@ static void read_account(struct stage *s)
     struct json_walk w;
     struct buf reply;
     memset(a, 0, sizeof *a);
-    vendor_ask(s, "/sim/account", NULL, &reply);
+    vendor_ask(s, "/sim/enrichso/account", NULL, &reply);
     assert_int_equal(json_parse(s->json, buf_slice(&reply), &root, &s->error), 0);
     a->spent = number_in(root, "spent");
     a->reserved = number_in(root, "reserved");
@@ -463,7 +464,7 @@ static void check_single_spend(struct stage *s)
     for (unsigned i = 0; i < s->account.batches; i++) {
         char path[128];
         struct buf reply;
-        snprintf(path, sizeof path, "/sim/account/identities?id=%s", s->account.batch[i].id);
+        snprintf(path, sizeof path, "/sim/enrichso/account/identities?id=%s", s->account.batch[i].id);
         vendor_ask(s, path, NULL, &reply);
         buf_append_slice(&all, buf_slice(&reply));
         buf_deinit(&reply);

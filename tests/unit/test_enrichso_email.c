@@ -166,15 +166,6 @@ static void odd_finder_rows(void **state)
               " email_catch_all=true < first_name=A last_name=B domain=b.test");
 }
 
-/* Callbacks bring no answers of the finder, so that a row of nobody is given out as it is. */
-static void finder_rows_with_callbacks(void **state)
-{
-    const struct operation op = configured("email-finder", "webhook=on", NULL);
-
-    (void)state;
-    row_gives(&op, "{\"email\":\"a@b.test\"}", "found 10: email=a@b.test <");
-}
-
 static void odd_validation_rows(void **state)
 {
     const struct operation op = configured("email-validation", NULL, NULL);
@@ -240,15 +231,10 @@ static void callbacks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finder_pages),
-        cmocka_unit_test(finder_echo),
-        cmocka_unit_test(validation_pages),
-        cmocka_unit_test(finder_singles),
-        cmocka_unit_test(validation_singles),
-        cmocka_unit_test(odd_finder_rows),
-        cmocka_unit_test(finder_rows_with_callbacks),
-        cmocka_unit_test(odd_validation_rows),
-        cmocka_unit_test(callbacks),
+        cmocka_unit_test(finder_pages),        cmocka_unit_test(finder_echo),
+        cmocka_unit_test(validation_pages),    cmocka_unit_test(finder_singles),
+        cmocka_unit_test(validation_singles),  cmocka_unit_test(odd_finder_rows),
+        cmocka_unit_test(odd_validation_rows), cmocka_unit_test(callbacks),
     };
 
     RUN_TESTS(tests);

@@ -68,13 +68,9 @@ static void pages_without_echo(void **state)
     op = configured("reverse-lookup", "mode=batch", NULL);
     reply_gives(&op, "enrichso/openapi-lookup-results", sums, lines);
 
-    /* Where callbacks bring the answers, they are counted and left. */
+    /* Also where callbacks bring the answers: so many rows are somebody's. */
     op = configured("reverse-lookup", "webhook=on", NULL);
-    reply_gives(
-        &op, "enrichso/openapi-lookup-results",
-        (struct page_reply){.unnamed = 2, .total = 2, .used = 20, .refunded = 10, .balance = 9937},
-        NO_LINES);
-    flat_gives(&op, "enrichso/openapi-lookup-results", NO_LINES);
+    reply_gives(&op, "enrichso/openapi-lookup-results", sums, lines);
 }
 
 static void singles(void **state)

@@ -16,14 +16,15 @@ static void windows_together(void **state)
     const int64_t days_ms = 3 * 24 * 3600 * (int64_t)1000;
     size_t allowed = (size_t)(days_ms / 60000) * 60;
     int64_t *at = calloc(allowed + 61, sizeof at[0]);
+    struct window second, minute;
     struct gate g;
     size_t len = 0;
 
     (void)state;
     assert_non_null(at);
     gate_init(&g, 0);
-    assert_true(gate_add_window(&g, 5, 1000));
-    assert_true(gate_add_window(&g, 60, 60000));
+    assert_true(window_init(&second, 5, 1000) && window_init(&minute, 60, 60000));
+    assert_true(gate_add_window(&g, &second) && gate_add_window(&g, &minute));
     for (int64_t now = 1; now < days_ms;) {
         int64_t ready = gate_ready(&g, now);
         if (ready > now) {
@@ -36,28 +37,94 @@ static void windows_together(void **state)
         at[len++] = now;
     }
     for (size_t i = 0; i < len; i++) {
-        size_t second = 0, minute = 0;
+        size_t in_second = 0, in_minute = 0;
         for (size_t j = i + 1; j-- > 0 && at[j] > at[i] - 60000;) {
-            minute++;
-            second += at[j] > at[i] - 1000;
+            in_minute++;
+            in_second += at[j] > at[i] - 1000;
         }
-        assert_true(second <= 5 && minute <= 60);
+        assert_true(in_second <= 5 && in_minute <= 60);
     }
     assert_true(len * 100 >= allowed * 99);
-    gate_deinit(&g);
+    window_deinit(&second);
+    window_deinit(&minute);
     free(at);
+}
+
+/* The limit of an account counts paid and free requests together: what one gate lets go holds the
+ * other back, while a window of one class leaves the other class alone. */
+static void windows_shared(void **state)
+{
+    struct window both, paid;
+    struct gate submit, read;
+
+    (void)state;
+    assert_true(window_init(&both, 3, 1000) && window_init(&paid, 2, 5000));
+    gate_init(&submit, 0);
+    gate_init(&read, 0);
+    assert_true(gate_add_window(&submit, &both) && gate_add_window(&submit, &paid));
+    assert_true(gate_add_window(&read, &both));
+
+    gate_take(&submit, 100);
+    gate_take(&read, 200);
+    gate_take(&submit, 300);
+    /* Three in this second, whoever asks; two paid ones in these five. */
+    assert_int_equal(gate_ready(&read, 400), 1100);
+    assert_int_equal(gate_ready(&submit, 400), 5100);
+    /* A pause, a flight and a failure are of one class. */
+    gate_pause(&submit, 9000);
+    assert_int_equal(gate_ready(&submit, 400), 9000);
+    assert_int_equal(gate_ready(&read, 400), 1100);
+    assert_int_equal(submit.flight, 2);
+    assert_int_equal(read.flight, 1);
+    /* A free request that goes at the first moment takes the place of the oldest, a paid one. */
+    gate_take(&read, 1100);
+    assert_int_equal(gate_ready(&read, 1100), 1200);
+    window_deinit(&both);
+    window_deinit(&paid);
+}
+
+/* Two classes that take turns at one window use it up, and never pass it. */
+static void shared_window_is_used_up(void **state)
+{
+    struct window both;
+    struct gate gates[2];
+    int64_t at[600];
+    size_t len = 0;
+
+    (void)state;
+    assert_true(window_init(&both, 10, 1000));
+    for (int i = 0; i < 2; i++) {
+        gate_init(&gates[i], 0);
+        assert_true(gate_add_window(&gates[i], &both));
+    }
+    for (int64_t now = 0; now < 60000; now += 7) {
+        struct gate *g = &gates[now % 2];
+        if (gate_ready(g, now) > now)
+            continue;
+        gate_take(g, now);
+        gate_done(g, true, now, now, 0);
+        assert_true(len < sizeof at / sizeof at[0]);
+        at[len++] = now;
+    }
+    for (size_t i = 10; i < len; i++)
+        assert_true(at[i] - at[i - 10] >= 1000);
+    assert_true(len >= 590);
+    window_deinit(&both);
 }
 
 static void too_many_windows(void **state)
 {
+    struct window w;
     struct gate g;
 
     (void)state;
+    assert_true(window_init(&w, 1, 1000));
     gate_init(&g, 0);
     for (int i = 0; i < GATE_WINDOWS_MAX; i++)
-        assert_true(gate_add_window(&g, 1, 1000));
-    assert_false(gate_add_window(&g, 1, 1000));
-    gate_deinit(&g);
+        assert_true(gate_add_window(&g, &w));
+    assert_false(gate_add_window(&g, &w));
+    assert_int_equal(g.window_count, GATE_WINDOWS_MAX);
+    window_deinit(&w);
 }
 
 static void flight(void **state)
@@ -72,7 +139,6 @@ static void flight(void **state)
     assert_int_equal(gate_ready(&g, 10), INT64_MAX);
     gate_done(&g, true, 20, 20, 0);
     assert_true(gate_ready(&g, 20) <= 20);
-    gate_deinit(&g);
 }
 
 static void pause_is_never_shortened(void **state)
@@ -87,25 +153,26 @@ static void pause_is_never_shortened(void **state)
     assert_true(gate_ready(&g, 5000) <= 5000);
     gate_pause(&g, 6000);
     assert_int_equal(gate_ready(&g, 5000), 6000);
-    gate_deinit(&g);
 }
 
 /* The latest of all that hold a request back decides. */
 static void latest_holds(void **state)
 {
+    struct window second, longer;
     struct gate g;
 
     (void)state;
+    assert_true(window_init(&second, 1, 1000) && window_init(&longer, 1, 7000));
     gate_init(&g, 0);
-    assert_true(gate_add_window(&g, 1, 1000));
-    assert_true(gate_add_window(&g, 1, 7000));
+    assert_true(gate_add_window(&g, &second) && gate_add_window(&g, &longer));
     gate_take(&g, 100);
     assert_int_equal(gate_ready(&g, 200), 7100);
     gate_pause(&g, 7050);
     assert_int_equal(gate_ready(&g, 200), 7100);
     gate_pause(&g, 9000);
     assert_int_equal(gate_ready(&g, 200), 9000);
-    gate_deinit(&g);
+    window_deinit(&second);
+    window_deinit(&longer);
 }
 
 static void breaker(void **state)
@@ -135,7 +202,6 @@ static void breaker(void **state)
     /* Closed again: as many as one likes. */
     gate_take(&g, now);
     assert_true(gate_ready(&g, now) <= now);
-    gate_deinit(&g);
 }
 
 /* Failures count only in a row. */
@@ -150,7 +216,6 @@ static void breaker_needs_a_row(void **state)
         gate_take(&g, i);
         gate_done(&g, i % GATE_BREAKER_FAILURES == 0, i, i, 60000);
     }
-    gate_deinit(&g);
 }
 
 /* Requests that were under way together and fail together are one failure. */
@@ -169,7 +234,6 @@ static void breaker_counts_a_burst_once(void **state)
         assert_true(gate_ready(&g, sent + 100) <= sent + 100);
         assert_int_equal(g.failures, round + 1);
     }
-    gate_deinit(&g);
 }
 
 /* Requests that were under way when it opened: their failures never bring its end nearer, and a
@@ -192,13 +256,14 @@ static void breaker_with_others_in_flight(void **state)
     assert_int_equal(gate_ready(&g, 9000), INT64_MAX);
     gate_done(&g, false, 100, 300, 1);
     assert_int_equal(gate_ready(&g, 300), end);
-    gate_deinit(&g);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_together),
+        cmocka_unit_test(windows_shared),
+        cmocka_unit_test(shared_window_is_used_up),
         cmocka_unit_test(too_many_windows),
         cmocka_unit_test(flight),
         cmocka_unit_test(pause_is_never_shortened),
