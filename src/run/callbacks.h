@@ -25,9 +25,9 @@
 
 /* Why a request was not handed on: id, status, the word for it in counts.
  *
- * 404 goes only to who has no token of this host: Wiza ends deliveries to an address that keeps
- * answering 403 or 404 (docs.wiza.co, Webhooks). A genuine one that cannot be checked or is not this
- * run's gets 503, so that the vendor tries again later and the right listener may have it then. */
+ * 404 goes only to who has no token of this host: Wiza stops sending a callback again when it keeps
+ * being answered 403 or 404 (docs.wiza.co, Webhooks). A genuine one that cannot be checked or is not
+ * this run's gets 503, so that the vendor tries again later and the right listener may have it then. */
 #define CALLBACKS_REFUSALS(X)                                                                      \
     X(PATH, 404, "path")       /* another path or method, or a provider that there is not */       \
     X(TOKEN, 404, "token")     /* not made with this host's secret for this provider */            \
