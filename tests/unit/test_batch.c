@@ -29,9 +29,9 @@ static const struct {
 } moves[] = {
     {BATCH_PREPARED, "PREPARED", BIT(SENDING) | BIT(SPLIT) | BIT(FAILED), true, false, true},
     {BATCH_SENDING, "SENDING", BIT(PREPARED) | BIT(ACCEPTED) | BIT(IN_DOUBT), true, true, true},
-    {BATCH_ACCEPTED, "ACCEPTED", BIT(WAITING) | BIT(FETCHING), true, true, true},
-    {BATCH_WAITING, "WAITING", BIT(FETCHING), true, true, true},
-    {BATCH_FETCHING, "FETCHING", BIT(DONE) | BIT(IN_DOUBT), true, true, true},
+    {BATCH_ACCEPTED, "ACCEPTED", BIT(WAITING) | BIT(FETCHING) | BIT(IN_DOUBT), true, true, true},
+    {BATCH_WAITING, "WAITING", BIT(FETCHING) | BIT(IN_DOUBT), true, true, true},
+    {BATCH_FETCHING, "FETCHING", BIT(DONE) | BIT(IN_DOUBT) | BIT(SPLIT), true, true, true},
     {BATCH_DONE, "DONE", 0, true, false, false},
     {BATCH_IN_DOUBT, "IN_DOUBT", BIT(PREPARED) | BIT(ACCEPTED) | BIT(SKIPPED), true, true, false},
     {BATCH_SPLIT, "SPLIT", 0, false, false, false},
@@ -252,11 +252,85 @@ static void test_halve_down(void **state)
     assert_int_equal(bits_count(&seen), 237);
 }
 
+/* What the vendor did not look at is asked again elsewhere: here it is no item any more, and its
+ * row, should one come after all, is a stranger's. */
+static void test_let_go(void **state)
+{
+    (void)state;
+    struct batch *b = batch_create(1, 0);
+    struct bits set = range(0, 3);
+    assert_true(batch_add(b, 2, &set) && batch_add(b, 5, &set));
+    batch_claim(b, 2, 1);
+    batch_claim(b, 5, 0);
+    batch_let_go(b, 2, 1);
+    assert_int_equal(b->items, 5);
+    assert_int_equal(batch_match(b, 2, 1), MATCH_FOREIGN);
+    assert_int_equal(batch_match(b, 2, 0), MATCH_NEW);
+    assert_int_equal(batch_match(b, 2, 2), MATCH_NEW);
+    assert_int_equal(batch_match(b, 5, 0), MATCH_AGAIN);
+    assert_int_equal(batch_match(b, 5, 1), MATCH_NEW);
+    assert_int_equal(b->answered, 0);
+    /* Down to none: a batch whose items all went is empty, and its slices stay. */
+    for (uint32_t shard = 2; shard <= 5; shard += 3)
+        for (unsigned k = 0; k < 3; k++) {
+            if (shard == 2 && k == 1)
+                continue;
+            if (batch_match(b, shard, k) == MATCH_NEW)
+                batch_claim(b, shard, k);
+            batch_let_go(b, shard, k);
+        }
+    assert_int_equal(b->items, 0);
+    assert_int_equal(b->slice_count, 2);
+    uint32_t shard;
+    unsigned index;
+    assert_false(batch_place(b, 0, &shard, &index));
+    batch_destroy(b);
+}
+
+/* Places count in the order of the body: by shard, then by record; what was let go has none. */
+static void test_place(void **state)
+{
+    (void)state;
+    struct batch *b = batch_create(1, 0);
+    uint32_t shard = 77, places = 0;
+    unsigned index = 77;
+    assert_false(batch_place(b, 0, &shard, &index));
+    srand(2);
+    for (uint32_t s = 1; s < 30; s += 3) {
+        struct bits set = {{0}};
+        for (unsigned k = 0; k < SHARD_RECORDS; k++)
+            if (rand() % 50 == 0)
+                bits_set(&set, k);
+        assert_true(batch_add(b, s, &set));
+    }
+    /* Let one in each shard go. */
+    for (uint32_t i = 0; i < b->slice_count; i++) {
+        unsigned k = bits_next(&b->slices[i].members, rand() % 2000);
+        batch_claim(b, b->slices[i].shard, k);
+        batch_let_go(b, b->slices[i].shard, k);
+    }
+    for (uint32_t i = 0; i < b->slice_count; i++) {
+        const struct bits *members = &b->slices[i].members;
+        for (unsigned k = bits_next(members, 0); k < SHARD_RECORDS; k = bits_next(members, k + 1)) {
+            assert_true(batch_place(b, places++, &shard, &index));
+            assert_int_equal(shard, b->slices[i].shard);
+            assert_int_equal(index, k);
+        }
+    }
+    assert_int_equal(places, b->items);
+    shard = index = 77;
+    assert_false(batch_place(b, places, &shard, &index));
+    assert_false(batch_place(b, UINT32_MAX, &shard, &index));
+    assert_int_equal(shard, 77);
+    assert_int_equal(index, 77);
+    batch_destroy(b);
+}
+
 /* ---- what it wants ---- */
 
 static void assert_need(const struct batch *b, enum batch_want want, uint32_t page, int64_t at)
 {
-    struct batch_need need = batch_need(b, 2);
+    struct batch_need need = batch_need(b, DELIVERY_PAGES, 2);
     assert_int_equal(need.want, want);
     assert_int_equal(need.page, page);
     assert_true(need.not_before_ms == at);
@@ -287,6 +361,34 @@ static void test_need(void **state)
         assert_need(b, rows[i].want, rows[i].want == BATCH_WANTS_PAGE, wants ? 1234 : INT64_MAX);
         b->busy = true;
         assert_need(b, BATCH_WANTS_NOTHING, 0, INT64_MAX);
+        batch_destroy(b);
+    }
+}
+
+/* How results are delivered changes what an accepted batch waits for, and nothing else. */
+static void test_need_by_delivery(void **state)
+{
+    (void)state;
+    static const enum delivery deliveries[] = {DELIVERY_REPLY, DELIVERY_PAGES, DELIVERY_POLL,
+                                               DELIVERY_CALLBACK};
+    for (int s = 0; s < BATCH_STATES; s++) {
+        bool accepted = s == BATCH_ACCEPTED || s == BATCH_WAITING;
+        struct batch *b = batch_of(1, 0, 0, 30);
+        assert_true(batch_pages_begin(b, 30, 10));
+        b->state = (enum batch_state)s;
+        b->not_before_ms = 1234;
+        struct batch_need usual = batch_need(b, DELIVERY_PAGES, 2);
+        assert_int_equal(usual.want == BATCH_WANTS_POLL, accepted);
+        for (size_t i = 0; i < sizeof deliveries / sizeof *deliveries; i++) {
+            struct batch_need need = batch_need(b, deliveries[i], 2);
+            /* Nothing can be asked of a vendor that only calls back: the deadline is its time. */
+            bool gives_up = accepted && deliveries[i] == DELIVERY_CALLBACK;
+            assert_int_equal(need.want, gives_up ? BATCH_WANTS_GIVE_UP : usual.want);
+            assert_int_equal(need.page, usual.page);
+            assert_true(need.not_before_ms == usual.not_before_ms);
+        }
+        b->busy = true;
+        assert_int_equal(batch_need(b, DELIVERY_CALLBACK, 2).want, BATCH_WANTS_NOTHING);
         batch_destroy(b);
     }
 }
@@ -413,7 +515,8 @@ static void test_pages_grow(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct batch *b = fetching(rows[i].items, rows[i].vendor_items);
         uint32_t page = 0;
-        for (struct batch_need need; (need = batch_need(b, 1)).want == BATCH_WANTS_PAGE; page++) {
+        for (struct batch_need need;
+             (need = batch_need(b, DELIVERY_PAGES, 1)).want == BATCH_WANTS_PAGE; page++) {
             assert_int_equal(need.page, page + 1);
             assert_true(page < 8);
             batch_page_busy(b, need.page);
@@ -520,7 +623,10 @@ int main(void)
         cmocka_unit_test(test_match),
         cmocka_unit_test(test_halve),
         cmocka_unit_test(test_halve_down),
+        cmocka_unit_test(test_let_go),
+        cmocka_unit_test(test_place),
         cmocka_unit_test(test_need),
+        cmocka_unit_test(test_need_by_delivery),
         cmocka_unit_test(test_pages_count),
         cmocka_unit_test(test_single_out),
         cmocka_unit_test(test_pages_in_flight),
