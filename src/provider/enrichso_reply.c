@@ -147,17 +147,11 @@ static int rows_parse(const struct operation *op, struct json_value results, boo
                       struct error *e)
 {
     const struct enrichso_product *p = enrichso_product(op);
-    bool called = op->calls_back && p->named;
     struct json_walk w;
 
     for (bool more = json_walk_begin(&w, results); more; more = json_walk_next(&w)) {
         struct page_item item = {.answer = {.outcome = OUTCOME_NONE}};
         p->row(m, w.value, &item);
-        if (item.echoed == 0 && called) {
-            out->unnamed++;
-            out->rows++;
-            continue;
-        }
         int rc = reply_give(m, w.value, raw, &item, fn, arg, out, e);
         if (rc != 0)
             return rc;

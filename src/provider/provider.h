@@ -83,7 +83,6 @@ typedef int page_item_fn(void *arg, const struct page_item *item);
 
 struct page_reply {
     uint32_t rows;
-    uint32_t unnamed; /* of them: nobody's, and not given out, because callbacks bring the same */
     int64_t total;    /* rows of all pages together; -1 unknown */
     int64_t used;     /* credits of the whole batch, settled; -1 unknown */
     int64_t refunded; /* -1 unknown */
