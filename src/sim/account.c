@@ -319,9 +319,14 @@ static bool replay_done(struct account *a, struct json_value line)
 static bool replay_called(struct account *a, struct json_value line)
 {
     struct account_job *job = line_job(a, line);
+    uint32_t batch;
     if (job)
         job->called = true;
-    return job != NULL;
+    else if (lines_read_u32(line, "batch", &batch) && batch < a->batches)
+        a->batch[batch]->called = true;
+    else
+        return false;
+    return true;
 }
 
 static bool replay_refused(struct account *a, struct json_value line)
@@ -575,6 +580,15 @@ void account_job_called(struct account *a, uint64_t number)
     json_write_member_i64(out, &first, "job", (int64_t)number);
     line_end(out);
     a->job[number]->called = true;
+}
+
+void account_batch_called(struct account *a, uint32_t number)
+{
+    bool first;
+    struct buf *out = line_begin(a, &first, "called", false);
+    json_write_member_i64(out, &first, "batch", number);
+    line_end(out);
+    a->batch[number]->called = true;
 }
 
 void account_job_polled(struct account *a, uint64_t number)

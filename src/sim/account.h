@@ -39,6 +39,7 @@ struct account_batch {
     uint64_t connection;
     int64_t at_ms;                  /* wall clock */
     char callback[ACCOUNT_URL_MAX]; /* where it wants to be told; "" for nowhere */
+    bool called;                    /* it was told of everything, or that was given up */
     struct items_range range;
 };
 
@@ -145,6 +146,8 @@ void account_job_end(struct account *a, uint64_t number, int64_t charged, const 
 /* Its callback is through; not waited for. */
 void account_job_called(struct account *a, uint64_t number);
 void account_job_polled(struct account *a, uint64_t number);
+/* The last callback of a batch is through; not waited for. */
+void account_batch_called(struct account *a, uint32_t number);
 
 void account_topup(struct account *a, int64_t credits);
 /* A paid request that was not applied. Not waited for. */
