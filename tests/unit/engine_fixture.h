@@ -179,7 +179,7 @@ static void vendor_submit(struct stage *s, const char *body, char id[40])
 {
     struct json_value root, data;
     struct buf reply;
-    vendor_ask(s, "/api/v3/email-finder/batch", body, &reply);
+    vendor_ask(s, "/enrichso/api/v3/email-finder/batch", body, &reply);
     assert_int_equal(json_parse(s->json, buf_slice(&reply), &root, &s->error), 0);
     assert_true(json_get(root, "data", &data));
     copy_text(data, "batchId", id, 40);

@@ -798,7 +798,7 @@ static void *stop_when(void *arg)
     if (s == NULL)
         abort();
     s->json = json_create(16);
-    memcpy(s->url, st->stage->url, sizeof s->url);
+    memcpy(s->host, st->stage->host, sizeof s->host);
     do {
         sleep_ms(20);
         read_account(s);
