@@ -273,7 +273,7 @@ bool batch_pages_begin(struct batch *b, int64_t items, uint32_t page_rows)
     /* What an earlier submission's results were says nothing about these. */
     b->page_count = b->pages_done = b->pages_busy = b->last_rows = 0;
     b->rows = 0;
-    b->unmatched = b->repeated = b->short_pages = 0;
+    b->unmatched = b->unnamed = b->repeated = b->short_pages = 0;
     return pages_grow(b, count == 0 ? 1 : count);
 }
 

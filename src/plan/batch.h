@@ -110,8 +110,8 @@ struct batch {
     unsigned short_pages; /* result pages with fewer rows than they should have, asked for again */
     bool resubmitted;     /* once by --on-in-doubt: not a second time */
     bool settled;         /* IN_DOUBT, and what the user wants done with it is done */
-    uint32_t unmatched,
-        repeated; /* rows that belong to no item; rows for an item answered before */
+    /* Rows that belong to no item; that name nobody; for an item answered before. */
+    uint32_t unmatched, unnamed, repeated;
 };
 
 struct batch *batch_create(uint32_t id, unsigned step);

@@ -338,7 +338,8 @@ static int conclude(const struct one_call *one, const struct caller *c, bool qui
                                "account before sending it again"
                              : "";
 
-    fwrite(reply->body.data, 1, reply->body.len, stdout);
+    if (reply->body.len > 0)
+        fwrite(reply->body.data, 1, reply->body.len, stdout);
     fflush(stdout);
     switch (reply->end) {
     case HTTP_REPLY:

@@ -149,10 +149,11 @@ struct engine {
     enum echo echo;
     unsigned pages_busy; /* of all batches, as the pump found them */
     struct retry_budget retries;
-    int64_t price;   /* credits an item, as the vendor last said */
-    int64_t spent;   /* of batches that have ended */
-    int64_t balance; /* less what was submitted since it was read; -1 unknown */
-    bool day_known;  /* the balance says what is left of the vendor's day */
+    int64_t price;      /* credits an item, as the vendor last said */
+    int64_t spent;      /* of batches that have ended */
+    int64_t balance;    /* less what was submitted since it was read; -1 unknown */
+    int64_t balance_ms; /* wall clock, when the vendor last said it */
+    bool day_known;     /* the balance says what is left of the vendor's day */
     bool balance_fresh, balance_busy;
     int64_t balance_not_before_ms;
     unsigned balance_tries;

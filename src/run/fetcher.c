@@ -25,6 +25,7 @@
 #define READ_IDLE_MS    30000
 /* An id that the vendor does not know may be too fresh, a few times. */
 #define FETCH_GONE_TRIES 4
+#define GONE_GRACE_MS    60000
 /* What a vendor calls unlimited: far from any sum that could overflow. */
 #define BALANCE_UNLIMITED (INT64_MAX / 4)
 #define DAY_MS            (INT64_C(24) * 60 * 60 * 1000)
@@ -156,6 +157,12 @@ static bool again(struct engine *g, struct fetch *f, unsigned *tries, int64_t *n
     }
     if (f->reply.end == HTTP_CANCELLED)
         return false;
+    /* An id may be known a little later than it is given. */
+    if (f->class == REPLY_GONE && f->kind == FETCH_POLL &&
+        now < f->batch->waited_ms + GONE_GRACE_MS / g->setup.clock_speed) {
+        *not_before_ms = now + f->operation->poll_first_ms;
+        return true;
+    }
     /* Several under way at once fail together: that is one try. */
     if (*tries > 0 && f->sent_ms < *not_before_ms)
         return true;
@@ -192,6 +199,7 @@ void fetcher_balance_is(struct engine *g, int64_t credits, bool fresh)
             credits -= g->batches[i]->cost_max;
     g->balance = credits < 0 ? 0 : credits;
     g->balance_fresh = fresh;
+    g->balance_ms = clock_wall_ms();
 }
 
 /* The vendor's day is a calendar day: what it says is used up comes back at midnight, UTC. */
@@ -423,7 +431,8 @@ static bool short_page(struct batch *b, struct fetch *f)
 {
     uint64_t due = rows_due(b, f);
     uint32_t rows = scatter_said(f->hits)->page.rows;
-    if (rows >= due || b->vendor_failed || f->operation->omitted != NULL)
+    bool counted = f->operation->omitted == NULL || scatter_said(f->hits)->page.total >= 0;
+    if (rows >= due || b->vendor_failed || !counted)
         return false;
     log_write(LOG_WARN, "run", "page %u of batch %u has %u rows and should have %llu", f->page,
               b->id, rows, (unsigned long long)due);
@@ -609,17 +618,34 @@ bool fetcher_page(struct engine *g, struct batch *b, const struct batch_need *ne
     return false;
 }
 
+/* Why an item of a batch whose results are all in has none. */
+static void conclude(struct engine *g, struct batch *b)
+{
+    const struct operation *op = engine_operation(g, b);
+    enum outcome outcome = OUTCOME_FAILED;
+    const char *reason = "the vendor's results have no row for it";
+    if (b->vendor_failed) {
+        reason = ENGINE_VENDOR_FAILED ", and gives no row";
+    } else if (b->unnamed > 0) {
+        reason = op->calls_back
+                     ? "no callback came for it, and the vendor's results do not say whose"
+                       " they are"
+                     : "the vendor's results do not say whose they are";
+    } else if (op->omitted != NULL) {
+        outcome = OUTCOME_NOT_FOUND;
+        reason = op->omitted;
+    }
+    scatter_conclude(g, b, outcome, reason, BATCH_DONE);
+}
+
 void fetcher_end(struct engine *g, struct batch *b)
 {
     const struct operation *op = engine_operation(g, b);
-    /* The rows say nothing of whom they are about, and callbacks do: those may still be on their
-     * way. */
-    if (op->calls_back && b->answered < b->unmatched) {
-        int64_t until = b->waited_ms + g->setup.doubt_wait_ms;
-        if (clock_mono_ms() < until) {
-            engine_wait(g, until, "callbacks with the results");
-            return;
-        }
+    /* Rows that name nobody: callbacks do, one for each item, and may still be on their way. */
+    int64_t until = b->waited_ms + g->setup.doubt_wait_ms;
+    if (op->calls_back && b->unnamed > 0 && b->answered < b->items && clock_mono_ms() < until) {
+        engine_wait(g, until, "callbacks with the results");
+        return;
     }
     if (b->unmatched > 0 || b->repeated > 0)
         log_write(LOG_WARN, "run", "batch %u: %u rows belong to none of its records, %u came twice",
@@ -634,11 +660,5 @@ void fetcher_end(struct engine *g, struct batch *b)
         move(g, b, BATCH_IN_DOUBT);
         return;
     }
-    if (op->omitted != NULL && !b->vendor_failed)
-        scatter_conclude(g, b, OUTCOME_NOT_FOUND, op->omitted, BATCH_DONE);
-    else
-        scatter_conclude(g, b, OUTCOME_FAILED,
-                         b->vendor_failed ? ENGINE_VENDOR_FAILED ", and gives no row"
-                                          : "the vendor's results have no row for it",
-                         BATCH_DONE);
+    conclude(g, b);
 }

@@ -2,6 +2,9 @@
  * its own. */
 #include "run/piece.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "wire/json_write.h"
 
 #define PIECE_BYTES_MAX ((size_t)1 << 30)
@@ -52,6 +55,38 @@ static int flush(struct piece *p, struct error *e)
     return rc;
 }
 
+static bool differ(struct piece *p, enum field f, const struct answer *a)
+{
+    struct record theirs = {0};
+    theirs.value[f] = a->value[f];
+    if (a->value[f].len == 0 || p->question.record.value[f].len == 0)
+        return false;
+    struct identity ours =
+        record_identity(&p->question.record, (field_set)1 << f, &p->question.scratch);
+    struct identity other = record_identity(&theirs, (field_set)1 << f, &p->question.scratch);
+    return memcmp(&ours, &other, sizeof ours) != 0;
+}
+
+/* A name in the answer that is not quite the record's ("Bob", "Robert"): said, because whether it is
+ * the same person is for people to judge. Rows that were matched by the name itself need no look. */
+static struct slice mismatch_of(struct piece *p, const struct list_row *row, const struct answer *a,
+                                char *text, size_t size)
+{
+    static const enum field names[] = {FIELD_FIRST_NAME, FIELD_LAST_NAME, FIELD_FULL_NAME};
+    const char *reason;
+    int len = 0;
+    if (!question_check(&p->question, row, &reason))
+        return SLICE_EMPTY;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (differ(p, names[i], a))
+            len += snprintf(text + len, size - (size_t)len, "%s\"%s\"", len == 0 ? "[" : ",",
+                            field_name(names[i]));
+    if (len == 0)
+        return SLICE_EMPTY;
+    len += snprintf(text + len, size - (size_t)len, "]");
+    return (struct slice){text, (size_t)len};
+}
+
 static int on_row(void *arg, const struct list_row *row, struct error *e)
 {
     struct piece *p = arg;
@@ -80,6 +115,9 @@ static int on_row(void *arg, const struct list_row *row, struct error *e)
         line.duplicate_of = first == row->record ? 0 : first;
         p->priced += line.duplicate_of == 0 ? answer.credits : 0;
     }
+    char mismatch[128];
+    if (answer.outcome == OUTCOME_FOUND && op->delivery != DELIVERY_PAGES)
+        answer.value[FIELD_MISMATCH] = mismatch_of(p, row, &answer, mismatch, sizeof mismatch);
     p->outcomes[answer.outcome]++;
     if (answer.outcome != OUTCOME_FOUND && answer.outcome != OUTCOME_NOT_FOUND)
         reject(p, row, &answer);

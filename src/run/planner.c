@@ -64,6 +64,11 @@ void planner_forget(struct engine *g, struct batch *b)
     g->batches_done++;
     if (b->credits > 0)
         g->spent += b->credits;
+    /* What was counted as gone when it was sent, and was not spent, unless the vendor said since
+     * what is left. */
+    if (g->balance >= 0 && b->credits >= 0 && b->credits < b->cost_max &&
+        b->armed_ms > g->balance_ms)
+        g->balance += b->cost_max - b->credits;
     batch_destroy(b);
 }
 

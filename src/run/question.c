@@ -1,6 +1,8 @@
 /* From a row to a question. Any thread, each with a struct of its own. */
 #include "run/question.h"
 
+#include "record/normalise.h"
+
 /* A row is at most LIST_LINE_MAX, and normalised values are about as long. */
 #define QUESTION_ARENA_MAX (4 * LIST_LINE_MAX)
 
@@ -28,6 +30,11 @@ bool question_check(struct question *q, const struct list_row *row, const char *
         return false;
     arena_reset(&q->arena);
     record_from_cells(&q->record, q->mapping, row->cells, &q->arena);
+    /* An operation that asks by LinkedIn address asks about people; a company's page may stand beside
+     * what else there is. */
+    struct slice url = q->record.value[FIELD_LINKEDIN_URL];
+    if (url.len > 0 && q->record.problem[FIELD_LINKEDIN_URL] == NULL && !normalise_is_profile(url))
+        q->record.problem[FIELD_LINKEDIN_URL] = "is not a person's page";
     q->set = record_choose(&q->record, q->operation->accepts, q->sets, &q->arena, reason);
     if (q->set == 0)
         return false;

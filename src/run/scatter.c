@@ -332,6 +332,10 @@ static uint32_t match(struct batch *b, struct hits *h)
     uint32_t mine = 0;
     for (uint32_t i = 0; i < h->count; i++) {
         struct hit row = h->rows[i];
+        if (row.record == 0 && row.echoed == 0) {
+            b->unnamed++;
+            continue;
+        }
         if (row.record == 0 ||
             batch_match(b, shard_of(row.record), index_of(row.record)) == MATCH_FOREIGN) {
             b->unmatched++;
