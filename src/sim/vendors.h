@@ -6,5 +6,6 @@
 
 extern const struct vendor enrichso_vendor;
 extern const struct vendor wiza_vendor;
+extern const struct vendor zeliq_vendor;
 
 #endif
