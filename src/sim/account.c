@@ -8,9 +8,10 @@
  *    reserved. A job likewise, with its price.
  * 3. The items of a batch are durable before the line that names them is written.
  *
- * The lines: open {nonce, balance}, submit, settle, answers, job, done, called, refused, topup. That
- * a job has begun is not written: after a restart it begins anew. Killed between a change and its
- * sync: the change was never told to anyone, and is gone. One thread. */
+ * The lines: open {nonce, balance}, submit, settle, answers, job, done, called, refused, topup, and
+ * note, which is the vendor's own. That a job has begun is not written: after a restart it begins
+ * anew. Killed between a change and its sync: the change was never told to anyone, and is gone. One
+ * thread. */
 #include "sim/account.h"
 
 #include <stdio.h>
@@ -347,6 +348,14 @@ static bool replay_topup(struct account *a, struct json_value line)
     return true;
 }
 
+/* The vendor's own business. */
+static bool replay_note(struct account *a, struct json_value line)
+{
+    struct json_value note;
+    (void)a;
+    return json_get(line, "note", &note);
+}
+
 static const struct {
     const char *event;
     bool (*replay)(struct account *a, struct json_value line);
@@ -354,6 +363,7 @@ static const struct {
     {"open", replay_open},   {"submit", replay_submit},   {"settle", replay_settle},
     {"job", replay_job},     {"done", replay_done},       {"called", replay_called},
     {"topup", replay_topup}, {"answers", replay_answers}, {"refused", replay_refused},
+    {"note", replay_note},
 };
 
 static int replay_line(void *arg, struct slice text, struct error *e)
@@ -619,6 +629,17 @@ void account_topup(struct account *a, int64_t credits)
     apply_grant(a, credits, at_ms);
 }
 
+void account_note(struct account *a, struct slice members, bool durable)
+{
+    bool first;
+    struct buf *out = line_begin(a, &first, "note", durable);
+    json_write_key(out, &first, "note");
+    buf_append_char(out, '{');
+    buf_append_slice(out, members);
+    buf_append_char(out, '}');
+    line_end(out);
+}
+
 int account_sync(struct account *a, struct error *e)
 {
     if (!a->unwritten)
@@ -771,4 +792,26 @@ int account_walk_answers(struct account *a, struct buf *scratch, account_answer_
     struct answers_walk w = {a, scratch, fn, arg};
     int code = account_sync(a, e);
     return code != 0 ? code : journal_read(a->journal, walk_answers, &w, e);
+}
+
+struct notes_walk {
+    struct account *account;
+    account_note_fn *fn;
+    void *arg;
+};
+
+static int walk_notes(void *arg, struct slice text, struct error *e)
+{
+    struct notes_walk *w = arg;
+    struct json_value line, note;
+    if (json_parse(w->account->json, text, &line, e) != 0)
+        return e->code;
+    return json_get(line, "note", &note) ? w->fn(w->arg, note, e) : 0;
+}
+
+int account_walk_notes(struct account *a, account_note_fn *fn, void *arg, struct error *e)
+{
+    struct notes_walk w = {a, fn, arg};
+    int code = account_sync(a, e);
+    return code != 0 ? code : journal_read(a->journal, walk_notes, &w, e);
 }

@@ -15,6 +15,7 @@
 #include "sim/question.h"
 #include "sim/truth.h"
 #include "wire/digest.h"
+#include "wire/json.h"
 
 struct account;
 struct vendor;
@@ -153,6 +154,10 @@ void account_topup(struct account *a, int64_t credits);
 /* A paid request that was not applied. Not waited for. */
 void account_refuse(struct account *a, const struct account_post *post);
 
+/* Something of the vendor's own that is to be remembered: members of a JSON object, at most five
+ * deep. durable: replies wait for it. */
+void account_note(struct account *a, struct slice members, bool durable);
+
 /* Whether something is not written yet; whether a reply must wait for it. */
 bool account_unwritten(const struct account *a);
 bool account_undurable(const struct account *a);
@@ -199,5 +204,9 @@ typedef int account_answer_fn(void *arg, const struct question *q, const struct 
                               int64_t credits, struct error *e);
 int account_walk_answers(struct account *a, struct buf *scratch, account_answer_fn *fn, void *arg,
                          struct error *e);
+
+/* Each note, from the journal, in its order. The value lives until fn returns. */
+typedef int account_note_fn(void *arg, struct json_value note, struct error *e);
+int account_walk_notes(struct account *a, account_note_fn *fn, void *arg, struct error *e);
 
 #endif

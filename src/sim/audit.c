@@ -247,6 +247,9 @@ void audit_handle(struct shop *const *shops, struct call *c)
                 pages[i].handle(shops[s], c);
                 return;
             }
+        const struct vendor *v = shops[s]->vendor;
+        if (v->page && v->page(shops[s], method, path + len, c))
+            return;
     }
     reply_error(c, 404, "there is no such page of the simulator");
 }

@@ -23,7 +23,9 @@ struct call {
     bool accepted;            /* and did */
     struct account_post post; /* what the account will remember of it, if paid */
     struct fault fault;
-    int64_t due_ms; /* when a reply that is held back goes */
+    int64_t hold_ms; /* the vendor took so long over it: real milliseconds until the reply goes */
+    bool held;       /* it goes when the vendor says so: shop_release */
+    int64_t due_ms;  /* when a reply that is held back goes */
     /* The reply. */
     enum call_delivery delivery;
     int status;

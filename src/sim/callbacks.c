@@ -199,6 +199,8 @@ static void on_done(struct client_call *call, struct http_reply *reply)
     struct callbacks *cb = c->outpost;
     long status = reply->end == HTTP_REPLY ? reply->status : 0;
     bool delivered = status >= 200 && status <= 299;
+    if (cb->shop->vendor->heard && !c->copy && !cb->stopped)
+        cb->shop->vendor->heard(cb->shop, c->cookie, (int)status, buf_slice(&reply->body));
     land(c);
     if (cb->stopped) {
         end(cb, c, false);

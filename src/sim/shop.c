@@ -70,6 +70,14 @@ static int open_parts(struct shop *shop, const struct shop_options *o, struct er
     return code;
 }
 
+static int recall(void *arg, struct json_value note, struct error *e)
+{
+    struct shop *shop = arg;
+    return shop->vendor->recall(shop, note)
+               ? 0
+               : error_set(e, ERR_DATA, "a note in its journal is not one of this vendor's");
+}
+
 int shop_open(struct shop **out, const struct shop_options *o, struct error *e)
 {
     struct shop *shop = calloc(1, sizeof *shop);
@@ -84,12 +92,15 @@ int shop_open(struct shop **out, const struct shop_options *o, struct error *e)
     shop->speed = o->speed;
     shop->truth = (struct truth){.seed = o->seed, .found_percent = o->settings->found_percent};
     shop->changed = o->changed;
+    shop->release = o->release;
     shop->changed_arg = o->arg;
     buf_init(&shop->scratch, SCRATCH_MAX);
     if (open_parts(shop, o, e) != 0)
         return e->code;
     if (shop->vendor->open)
         shop->vendor->open(shop);
+    if (shop->vendor->recall && account_walk_notes(shop->account, recall, shop, e) != 0)
+        return error_prefix(e, "the simulator's account with %s", o->vendor->name);
     jobs_continue(shop->jobs);
     return 0;
 }
@@ -139,6 +150,11 @@ int64_t shop_wall_ms(const struct shop *shop)
 void shop_wake(struct shop *shop, int64_t ms, uint64_t cookie)
 {
     alarms_set(shop->alarms, shop_real_ms(shop, ms), SHOP_ALARM_VENDOR, cookie);
+}
+
+void shop_release(struct shop *shop, struct call *c)
+{
+    shop->release(shop->changed_arg, c);
 }
 
 bool shop_key_same(const struct shop *shop, const char *text)
@@ -300,8 +316,10 @@ static int fault_status(const struct fault *f, const struct route *route)
 /* Count the request; false, with the reply made, when a window is full. */
 static bool within_limits(struct shop *shop, const struct route *route, struct call *c)
 {
+    const struct vendor *v = shop->vendor;
+    unsigned rate = v->rate ? v->rate(shop, route, c->request) : route->rate;
     struct limits_state state =
-        limits_take(shop->limits, route->rate, shop_now_ms(shop), shop_wall_ms(shop));
+        limits_take(shop->limits, rate, shop_now_ms(shop), shop_wall_ms(shop));
     int64_t seconds = (shop_real_ms(shop, state.reset_ms) + 999) / 1000;
     if (shop->vendor->rate_headers && state.limit > 0)
         buf_append_format(&c->headers,

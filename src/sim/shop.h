@@ -61,6 +61,8 @@ struct shop {
     void *state;           /* the vendor's own */
     /* Called whenever the account has something to be written. */
     void (*changed)(void *arg);
+    /* A reply that was held may go. */
+    void (*release)(void *arg, struct call *c);
     void *changed_arg;
 };
 
@@ -73,6 +75,7 @@ struct shop_options {
     uv_loop_t *loop;
     struct client *client; /* for callbacks */
     void (*changed)(void *arg);
+    void (*release)(void *arg, struct call *c);
     void *arg;
 };
 
@@ -99,6 +102,9 @@ int64_t shop_now_ms(const struct shop *shop);
 int64_t shop_wall_ms(const struct shop *shop);
 /* vendor->alarm(shop, cookie) after so many of the vendor's milliseconds. */
 void shop_wake(struct shop *shop, int64_t ms, uint64_t cookie);
+
+/* The reply that was held with c->held is made and may go; the call is gone then. */
+void shop_release(struct shop *shop, struct call *c);
 
 /* Whether the text is the key, without telling how much of it. NULL: no. */
 bool shop_key_same(const struct shop *shop, const char *text);

@@ -61,6 +61,7 @@ struct sim {
         struct shop *shop[VENDORS_MAX + 1]; /* in the order of vendor_table, then NULL */
         struct call_list waiting;           /* for what they tell of to be durable */
         struct call_list delayed;
+        struct call_list held; /* until their vendor releases them */
         struct call *spare;
         unsigned spares;
         bool stopping;
@@ -180,17 +181,36 @@ static void on_delay(uv_timer_t *timer)
 
 static void depart(struct sim *s, struct call *c)
 {
-    if (c->fault.delay_ms == 0) {
+    int64_t wait_ms = c->fault.delay_ms + c->hold_ms;
+    if (c->held) {
+        list_add(&s->own.held, c);
+        return;
+    }
+    if (wait_ms == 0) {
         deliver(s, c);
         return;
     }
-    c->due_ms = clock_mono_ms() + c->fault.delay_ms;
+    c->due_ms = clock_mono_ms() + wait_ms;
     list_add(&s->own.delayed, c);
     uv_update_time(&s->own.loop);
-    uint64_t sooner = (uint64_t)c->fault.delay_ms;
+    uint64_t sooner = (uint64_t)wait_ms;
     if (uv_is_active((uv_handle_t *)&s->own.delay) && uv_timer_get_due_in(&s->own.delay) < sooner)
         sooner = uv_timer_get_due_in(&s->own.delay);
     uv_timer_start(&s->own.delay, on_delay, sooner ? sooner : 1, 0);
+}
+
+/* One that is not in the list yet, because it still waits for durability, leaves by itself then. */
+static void on_release(void *arg, struct call *released)
+{
+    struct sim *s = arg;
+    released->held = false;
+    for (struct call *c = list_take(&s->own.held), *after; c; c = after) {
+        after = c->next;
+        if (c == released)
+            depart(s, c);
+        else
+            list_add(&s->own.held, c);
+    }
 }
 
 /* Everything that changed becomes durable. */
@@ -335,6 +355,7 @@ static void destroy(struct sim *s)
 {
     call_free_all(list_take(&s->own.waiting));
     call_free_all(list_take(&s->own.delayed));
+    call_free_all(list_take(&s->own.held));
     call_free_all(s->own.spare);
     for (struct shop **shop = s->own.shop; *shop; shop++)
         shop_close(*shop);
@@ -359,6 +380,7 @@ static int open_shops(struct sim *s, const struct sim_options *o, const struct s
                                        .loop = &s->own.loop,
                                        .client = s->own.client,
                                        .changed = on_changed,
+                                       .release = on_release,
                                        .arg = s};
         if (shop_open(&s->own.shop[i], &options, e) != 0)
             return e->code;
@@ -449,6 +471,7 @@ int sim_start(struct sim **out, const struct sim_options *o, struct error *e)
     s->own.stopping = true; /* there is no loop yet */
     list_init(&s->own.waiting);
     list_init(&s->own.delayed);
+    list_init(&s->own.held);
     s->key = strdup(o->key ? o->key : "");
     bool looped = false;
     int code = scenario_make(scenario, o, e);

@@ -26,6 +26,7 @@
 #include "sim/latency.h"
 #include "sim/limits.h"
 #include "sim/question.h"
+#include "wire/json.h"
 
 struct shop;
 
@@ -96,6 +97,9 @@ struct vendor {
      * classes CLASS_OTHER and LIMITS_NONE, and apply makes its 404. */
     struct route (*route)(const char *method, const char *path);
     void (*apply)(struct shop *shop, const struct route *route, struct call *c);
+    /* The rate class of an authorized request, where more than its path decides. NULL: the route's. */
+    unsigned (*rate)(const struct shop *shop, const struct route *route,
+                     const struct server_request *r);
     /* Make the reply an error instead; what it held is dropped. */
     void (*problem)(struct shop *shop, struct call *c, int status, const char *detail);
     /* Make it the 429 of a window that is full. state: of the window; rule NULL when a fault says so.
@@ -122,12 +126,21 @@ struct vendor {
      * nothing to be sent after all. The cookie of a job is its number. */
     bool (*callback)(struct shop *shop, uint64_t cookie, enum callback_forgery forgery,
                      struct callback_draft *draft);
+    /* An attempt at the callback has ended, with this status (0: no reply) and body. NULL: it need
+     * not know. */
+    void (*heard)(struct shop *shop, uint64_t cookie, int status, struct slice body);
     /* The callback was delivered, or given up, or was lost by a fault. NULL: it need not know. Jobs
      * are marked by themselves where job_id is there. */
     void (*called)(struct shop *shop, uint64_t cookie, bool delivered);
 
     /* An alarm that it set with shop_wake. */
     void (*alarm)(struct shop *shop, uint64_t cookie);
+
+    /* One of its own notes in the account (account_note), each in its order when the account is
+     * opened again, after `open`. False: it cannot be one. */
+    bool (*recall)(struct shop *shop, struct json_value note);
+    /* A judge's page of its own, below /sim/<name>; false where there is none. NULL: it has none. */
+    bool (*page)(struct shop *shop, const char *method, const char *path, struct call *c);
 };
 
 /* All there are; ends at NULL. Each has a line in vendor.c. */
