@@ -31,12 +31,17 @@ struct asked {
     struct question question;
 };
 
-static void begin(struct asked *a, const char *op, const char *header)
+static void begin_with(struct asked *a, const struct operation *op, const char *header)
 {
     struct error e = {0};
     a->count = rows_cells(slice_of(header), a->columns, CELLS_MAX);
     assert_int_equal(mapping_make(&a->mapping, a->columns, a->count, NULL, 0, &e), 0);
-    question_init(&a->question, operation(op), &a->mapping);
+    question_init(&a->question, op, &a->mapping);
+}
+
+static void begin(struct asked *a, const char *op, const char *header)
+{
+    begin_with(a, operation(op), header);
 }
 
 /* Ask about a row of cells with bars between; NULL, or why it cannot be asked. */
@@ -164,9 +169,10 @@ static void test_body_and_identity(void **state)
     struct identity id;
     struct buf body;
     buf_init(&body, 4096);
+    struct body_writer w = {.operation = operation("enrichso/email-finder"), .out = &body};
     begin(&a, "enrichso/email-finder", "Full Name|Website");
     assert_null(ask(&a, "Doe, Jane|http://WWW.Acme.com/", &id));
-    a.question.operation->body_item(&body, &a.question.record, true);
+    assert_true(w.operation->body_item(&w, &a.question.record, a.question.set));
     assert_string_equal(buf_text(&body),
                         "{\"firstName\":\"Jane\",\"lastName\":\"Doe\",\"domain\":\"acme.com\"}");
     question_deinit(&a.question);
@@ -177,6 +183,161 @@ static void test_body_and_identity(void **state)
     assert_memory_equal(&id, &split, sizeof id);
     question_deinit(&a.question);
     buf_deinit(&body);
+}
+
+/* Whether two rows are the same question to an operation. */
+static bool one_question(const struct operation *op, const char *header, const char *row,
+                         const char *other)
+{
+    struct asked a;
+    struct identity id[2];
+    begin_with(&a, op, header);
+    const char *reason = ask(&a, row, &id[0]);
+    if (reason == NULL)
+        reason = ask(&a, other, &id[1]);
+    if (reason != NULL)
+        fail_msg("\"%s\" or \"%s\" is not asked: %s", row, other, reason);
+    question_deinit(&a.question);
+    return memcmp(&id[0], &id[1], sizeof id[0]) == 0;
+}
+
+#define EMAIL FIELD_BIT(EMAIL)
+#define PAGE  FIELD_BIT(LINKEDIN_URL)
+
+/* The first set that a record has is what it is asked by; what else is known of it has no part in
+ * its identity, unless the operation says so. */
+static void test_sets(void **state)
+{
+    (void)state;
+    static const char header[] = "email|linkedin|company domain";
+    static const field_set sets[] = {EMAIL, PAGE, 0}, page_first[] = {PAGE, EMAIL, 0};
+    static const struct {
+        const char *row;
+        field_set by, by_page_first; /* 0: not asked */
+    } rows[] = {
+        {"jane@acme.com|linkedin.com/in/jane|", EMAIL, PAGE},
+        {"jane@acme.com||", EMAIL, EMAIL},
+        {"|linkedin.com/in/jane|", PAGE, PAGE},
+        {"jane@|linkedin.com/in/jane|", PAGE, PAGE},
+        {"jane@acme.com|me|", EMAIL, EMAIL},
+        {"jane@|me|", 0, 0},
+        {"||acme.com", 0, 0},
+    };
+    struct operation op = {.provider = provider_table[0], .name = "test", .accepts = sets};
+    struct operation other = op;
+    other.accepts = page_first;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int k = 0; k < 2; k++) {
+            struct asked a;
+            struct identity id;
+            field_set by = k == 0 ? rows[i].by : rows[i].by_page_first;
+            begin_with(&a, k == 0 ? &op : &other, header);
+            assert_int_equal(a.question.sets, 2);
+            assert_int_equal(ask(&a, rows[i].row, &id) == NULL, by != 0);
+            assert_true(a.question.set == by);
+            question_deinit(&a.question);
+        }
+    }
+    static const char both[] = "jane@acme.com|linkedin.com/in/jane|acme.com";
+    assert_true(one_question(&op, header, both, "jane@acme.com||"));
+    assert_true(one_question(&op, header, both, "jane@acme.com|linkedin.com/in/joe|acme.org"));
+    assert_false(one_question(&op, header, both, "|linkedin.com/in/jane|acme.com"));
+    assert_true(one_question(&other, header, both, "|linkedin.com/in/jane|"));
+    /* Where all that is known is sent along, absence is a part of the question too. */
+    op.identity = EMAIL | PAGE;
+    assert_false(one_question(&op, header, both, "jane@acme.com||"));
+    assert_false(one_question(&op, header, both, "jane@acme.com|linkedin.com/in/joe|acme.com"));
+    assert_true(one_question(&op, header, both, "JANE@acme.com|in/jane|acme.org"));
+    assert_true(one_question(&op, header, "|in/jane|", "|linkedin.com/in/jane/|acme.org"));
+    assert_false(one_question(&op, header, "|in/jane|", both));
+}
+
+/* What cannot be used is as good as not given: it is neither sent, nor a part of the identity. */
+static void test_problems_are_left_out(void **state)
+{
+    (void)state;
+    static const char header[] = "email|linkedin|company domain";
+    static const field_set sets[] = {EMAIL, 0};
+    struct operation op = {.provider = provider_table[0],
+                           .name = "test",
+                           .accepts = sets,
+                           .identity = EMAIL | PAGE | FIELD_BIT(DOMAIN)};
+    struct asked a;
+    struct identity id;
+    begin_with(&a, &op, header);
+    assert_null(ask(&a, "jane@acme.com|no page|no domain", &id));
+    assert_int_equal(a.question.record.value[FIELD_LINKEDIN_URL].len, 0);
+    assert_int_equal(a.question.record.value[FIELD_DOMAIN].len, 0);
+    assert_non_null(a.question.record.problem[FIELD_DOMAIN]);
+    assert_true(slice_eq(a.question.record.value[FIELD_EMAIL], SLICE_LIT("jane@acme.com")));
+    question_deinit(&a.question);
+    assert_true(one_question(&op, header, "jane@acme.com|no page|no domain",
+                             "jane@acme.com|none such|another one"));
+    /* A domain that was not given comes of the address, one that was given wrongly does not. */
+    assert_false(one_question(&op, header, "jane@acme.com||", "jane@acme.com||no domain"));
+}
+
+/* A check may put a record into the form in which it is asked; that form has the identity. */
+static const char *domain_is_company(const struct operation *op, struct record *r)
+{
+    assert_string_equal(op->name, "test");
+    if (r->value[FIELD_DOMAIN].len > 0)
+        r->value[FIELD_COMPANY] = r->value[FIELD_DOMAIN];
+    return slice_eq(r->value[FIELD_COMPANY], SLICE_LIT("none.example")) ? "nobody is there" : NULL;
+}
+
+static void test_check_changes(void **state)
+{
+    (void)state;
+    static const char header[] = "company|company domain";
+    static const field_set sets[] = {FIELD_BIT(DOMAIN), FIELD_BIT(COMPANY), 0};
+    struct operation op = {.provider = provider_table[0],
+                           .name = "test",
+                           .accepts = sets,
+                           .identity = FIELD_BIT(COMPANY),
+                           .check = domain_is_company};
+    struct asked a;
+    struct identity id;
+    begin_with(&a, &op, header);
+    assert_null(ask(&a, "Acme Inc.|www.acme.com", &id));
+    assert_true(slice_eq(a.question.record.value[FIELD_COMPANY], SLICE_LIT("acme.com")));
+    assert_string_equal(ask(&a, "Acme Inc.|none.example", &id), "nobody is there");
+    assert_string_equal(ask(&a, "none.example|", &id), "nobody is there");
+    question_deinit(&a.question);
+    assert_true(one_question(&op, header, "Acme Inc.|acme.com", "acme.com|"));
+    assert_true(one_question(&op, header, "Acme Inc.|acme.com", "|https://acme.com/"));
+    assert_false(one_question(&op, header, "Acme Inc.|acme.com", "Acme Inc.|"));
+    assert_false(one_question(&op, header, "Acme Inc.|acme.com", "Acme Inc.|acme.org"));
+}
+
+/* A vendor's echo, of the same set and in its own spelling, is recognised; of another set it is
+ * somebody else. */
+static void test_identity_of_echo(void **state)
+{
+    (void)state;
+    static const field_set sets[] = {EMAIL, PAGE, 0};
+    struct operation op = {.provider = provider_table[0], .name = "test", .accepts = sets};
+    struct asked a;
+    struct identity id, echoed;
+    struct buf scratch;
+    struct record echo = {.value = {[FIELD_EMAIL] = SLICE_LIT(" Jane@ACME.com ")}};
+    buf_init(&scratch, 4096);
+    begin_with(&a, &op, "email|linkedin");
+    assert_null(ask(&a, "jane@acme.com|in/jane", &id));
+    echoed = question_identity(&op, &echo, EMAIL, &scratch);
+    assert_memory_equal(&id, &echoed, sizeof id);
+    echoed = question_identity(&op, &echo, PAGE, &scratch);
+    assert_memory_not_equal(&id, &echoed, sizeof id);
+    /* With an identity of its own the set does not matter. */
+    op.identity = EMAIL | PAGE;
+    echo.value[FIELD_LINKEDIN_URL] = SLICE_LIT("https://www.linkedin.com/in/jane");
+    assert_null(ask(&a, "jane@acme.com|in/jane", &id));
+    for (int i = 0; i < 2; i++) {
+        echoed = question_identity(&op, &echo, sets[i], &scratch);
+        assert_memory_equal(&id, &echoed, sizeof id);
+    }
+    question_deinit(&a.question);
+    buf_deinit(&scratch);
 }
 
 /* A row that could not be read is not asked, whatever its cells hold, and says why. */
@@ -233,6 +394,10 @@ static void test_possible(void **state)
          "First Name|Last Name|Colour",
          {"enrichso/email-finder", "first_name + last_name + domain", "Colour", "--map"}},
         {"enrichso/email-validation", "Colour|Size", {"needs email", "Colour, Size", "people.csv"}},
+        /* Several sets: one that the columns can give will do, else all are named. */
+        {"enrichso/phone-finder", "LinkedIn", {NULL}},
+        {"enrichso/phone-finder", "email", {NULL}},
+        {"enrichso/phone-finder", "Colour|Size", {"needs linkedin_url, or email;"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct asked a;
@@ -276,6 +441,10 @@ int main(void)
         cmocka_unit_test(test_validation),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_body_and_identity),
+        cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_problems_are_left_out),
+        cmocka_unit_test(test_check_changes),
+        cmocka_unit_test(test_identity_of_echo),
         cmocka_unit_test(test_bad_row),
         cmocka_unit_test(test_many_rows),
         cmocka_unit_test(test_possible),
