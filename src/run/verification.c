@@ -38,6 +38,7 @@
 #define CONNECTIONS_MAX 256
 #define IDLE_S          75
 #define ARRIVAL_S       10
+#define WAIT_MAX_MS     20000 /* in line; who asks gives up soon after */
 #define DRAIN_LOOK_MS   20
 #define ARENA_MAX       ((size_t)1 << 20)
 #define JSON_DEPTH      32
@@ -412,8 +413,8 @@ static void announce(struct verification *v)
     printf("listening on http://%s\n", text);
     fflush(stdout);
     log_write(LOG_INFO, "verify",
-              "%s/%s, %" PRId64 " credits an address at most; %zu verdicts are known, %" PRId64
-              " of %" PRId64 " credits are spent",
+              "%s/%s, price %" PRId64 "; %zu verdicts are known; %" PRId64 " of %" PRId64
+              " credits are spent",
               v->setup.operation->provider->name, v->setup.operation->name, v->setup.price,
               verdicts_count(v->verdicts), verdicts_spent(v->verdicts),
               v->options->settings->max_credits);
@@ -447,6 +448,7 @@ static int serve(struct verification *v, struct error *e)
         .loop = &v->loop,
         .verdicts = v->verdicts,
         .max_credits = v->options->settings->max_credits,
+        .wait_max_ms = WAIT_MAX_MS,
         .changed = on_changed,
         .arg = v,
     };

@@ -3,7 +3,8 @@
  * 1. An asking is durable in the file of verdicts, at the highest price, before its request leaves;
  *    the file's sum never passes the cap, since it is looked at together with the price right then.
  * 2. One asking an address: who asks for the same meanwhile waits for it.
- * 3. A request that may have been paid is settled (what it cost, or all of the price) before anybody
+ * 3. No address is in any message.
+ * 4. A request that may have been paid is settled (what it cost, or all of the price) before anybody
  *    hears of its end, and never sent again. Only a vendor's word that the parser understood and
  *    that is about this address becomes a verdict.
  *
@@ -28,7 +29,6 @@
 #include "wire/problem.h"
 
 #define ASKINGS_MAX  256
-#define WAIT_MAX_MS  20000 /* in line; who asks gives up soon after */
 #define PAUSE_MS     60000 /* after a refusal, or for want of credits */
 #define THROTTLED_MS 5000  /* where the vendor does not say how long */
 #define REPLY_MAX    ((size_t)1 << 20)
@@ -191,9 +191,10 @@ static int64_t asked_pause(const struct http_reply *reply, const struct problem 
     return problem->retry_after_ms >= 0 ? problem->retry_after_ms : THROTTLED_MS;
 }
 
+/* problem: only where it is about the account. What a vendor says of a question may repeat it. */
 static void warn(const struct http_reply *reply, const struct problem *problem, const char *what)
 {
-    const char *why = reply->problem[0] ? reply->problem : problem->text;
+    const char *why = reply->problem[0] ? reply->problem : problem ? problem->text : "";
 
     log_write(LOG_WARN, "verify", "%s (status %ld)%s%s", what, reply->status, why[0] ? ": " : "",
               why);
@@ -220,7 +221,7 @@ static void on_done(struct client_call *call, struct http_reply *reply)
         settle_verdict(a, root);
         break;
     case REPLY_DOUBT:
-        warn(reply, &problem, "no usable answer came, and the question may have been paid");
+        warn(reply, NULL, "no usable answer came, and the question may have been paid");
         asking_end(a, VERIFIER_FAILED, "");
         break;
     case REPLY_THROTTLED:
@@ -238,14 +239,14 @@ static void on_done(struct client_call *call, struct http_reply *reply)
         settle_nothing(a, VERIFIER_BUSY);
         break;
     case REPLY_RETRY:
-        warn(reply, &problem, "the vendor cannot be reached");
+        warn(reply, NULL, "the vendor cannot be reached");
         settle_nothing(a, VERIFIER_BUSY);
         break;
     case REPLY_NOT_APPLIED:
     case REPLY_BAD_ITEMS:
     case REPLY_TOO_LARGE:
     case REPLY_GONE:
-        warn(reply, &problem, "the vendor did not take the question");
+        warn(reply, NULL, "the vendor did not take the question");
         settle_nothing(a, VERIFIER_FAILED);
         break;
     }
@@ -359,7 +360,7 @@ static void step(struct verifier *v)
 {
     while (v->first) {
         int64_t now_ms = clock_mono_ms(), ready_ms = gate_ready(&v->gate, now_ms);
-        int64_t end_ms = v->first->since_ms + WAIT_MAX_MS;
+        int64_t end_ms = v->first->since_ms + v->options.wait_max_ms;
         if (v->broken.code != 0 || now_ms >= end_ms) {
             asking_end(take_first(v), VERIFIER_BUSY, "");
         } else if (ready_ms <= now_ms) {
@@ -424,7 +425,7 @@ enum verifier_end verifier_ask(struct verifier *v, struct slice email, verifier_
         say_capped(v);
         return VERIFIER_CAPPED;
     }
-    bool too_late = ready_ms != INT64_MAX && ready_ms - clock_mono_ms() > WAIT_MAX_MS;
+    bool too_late = ready_ms != INT64_MAX && ready_ms - clock_mono_ms() > v->options.wait_max_ms;
     if (!a && (!v->free || too_late || v->broken.code != 0))
         return VERIFIER_BUSY;
     bool first = !a;

@@ -21,6 +21,7 @@ struct verifier_options {
     struct caller_loop *loop;
     struct verdicts *verdicts;
     int64_t max_credits; /* of all that verdicts_spent counts */
+    int64_t wait_max_ms; /* in line, for a rate window or a pause */
     /* An asking has ended, and the functions of its waiters have run. */
     void (*changed)(void *arg);
     void *arg;
