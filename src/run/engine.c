@@ -398,7 +398,7 @@ static int open_loop(struct engine *g, struct error *e)
 {
     static const int numbers[2] = {SIGINT, SIGTERM};
     struct client_options options = {
-        .connections_max = g->setup.live_max + g->setup.operation->provider->reads_max,
+        .connections_max = g->gates[RATE_SUBMIT].flight_max + g->gates[RATE_READ].flight_max,
         .connect_timeout_ms = 10000,
         .user_agent = "tranche/" TRANCHE_VERSION,
     };

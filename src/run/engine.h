@@ -40,6 +40,7 @@
 #define ENGINE_READ_AHEAD   8                    /* shards between the reader and the ledger */
 #define ENGINE_PAGES_MAX    12                   /* result pages under way */
 #define ENGINE_BODIES_MAX   1                    /* jobs that build bodies */
+#define ENGINE_FLIGHT_MAX   64                   /* submissions on their way at once */
 #define ENGINE_ARRIVALS_MAX 1024                 /* callbacks that are durable and not yet read */
 #define ENGINE_RENDER_MAX   2                    /* shards being rendered */
 #define ENGINE_REPLY_MAX    ((size_t)64 << 20)   /* bytes of one reply */

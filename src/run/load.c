@@ -226,8 +226,8 @@ static int load_reply(void *arg, const struct ledger_reply_row *r, struct error 
     if (r->kind != LEDGER_CALLBACK)
         return 0;
     b->callbacks = r->page;
-    if (r->scattered || load->engine->setup.operation->parse_callback == NULL)
-        return 0;
+    if (r->scattered || load->engine->arrivals == NULL)
+        return 0; /* read already, or when callbacks are taken again */
     if (unpack(b, r, &body, e) != 0)
         return e->code;
     arrivals_again(load->engine, b, r->page, &body);

@@ -85,7 +85,9 @@ static int add_row(void *arg, const struct page_item *item)
         answer.credits = h->engine->setup.price;
     struct hit *row = &h->rows[h->count++];
     memset(row, 0, sizeof *row);
-    row->echoed = h->form == 0 ? item->echoed : has(&item->echo, h->form) ? h->form : 0;
+    row->echoed = item->echoed;
+    if (h->form != 0 && h->operation->items_max == 1)
+        row->echoed = has(&item->echo, h->form) ? h->form : 0;
     row->unlooked = answer.outcome == OUTCOME_NO_CREDITS;
     if (row->echoed != 0)
         row->identity = question_identity(h->operation, &item->echo, row->echoed, &h->scratch);

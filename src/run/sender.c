@@ -290,6 +290,11 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
         s->next_step = b->items > 1 ? NEXT_HALVE : NEXT_FAIL;
     } else if (class == REPLY_NO_CREDITS) {
         s->next_step = NEXT_BALANCE;
+        if (g->setup.operation->provider->build_balance == NULL)
+            engine_stopf(g, ERR_STOPPED,
+                         "out of credits: %s. Buy credits and resume, or end what was not sent:"
+                         " tranche resolve %s --finish",
+                         cause, g->dir);
         /* Of several under way at once all may be refused for one lack. */
         if (g->balance >= 0)
             g->short_of_credits++;
@@ -500,6 +505,15 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
     const char *why;
     if (g->stopping || !arrivals_ready(g))
         return;
+    if (need->want == BATCH_WANTS_SUBMIT) {
+        int64_t at = gate_ready(&g->gates[RATE_SUBMIT], now);
+        if (at < need->not_before_ms)
+            at = need->not_before_ms;
+        if (at > now) {
+            engine_wait(g, at, "the rate of submissions");
+            return;
+        }
+    }
     /* A batch that an earlier process cut: what it may cost is held against the balance of today.
      */
     if (g->balance < 0 && g->setup.operation->provider->build_balance != NULL) {
@@ -520,13 +534,6 @@ void sender_pump(struct engine *g, struct batch *b, const struct batch_need *nee
     }
     if (sender_flight(g) >= g->setup.live_max)
         return; /* the vendor has as much as it takes; an end will poke */
-    int64_t at = gate_ready(&g->gates[RATE_SUBMIT], now);
-    if (at < need->not_before_ms)
-        at = need->not_before_ms;
-    if (at > now) {
-        engine_wait(g, at, "the rate of submissions");
-        return;
-    }
     struct error e = {0};
     int fd = b->body == NULL ? body_open(g, b, &e) : -1;
     if (fd < 0 && b->body == NULL) {

@@ -236,7 +236,8 @@ static int start_sandbox(struct starting *s, struct error *e)
 static void set_gates(struct engine *g)
 {
     const struct provider *p = g->setup.operation->provider;
-    gate_init(&g->gates[RATE_SUBMIT], g->setup.live_max);
+    bool few = g->setup.live_max < ENGINE_FLIGHT_MAX;
+    gate_init(&g->gates[RATE_SUBMIT], few ? g->setup.live_max : ENGINE_FLIGHT_MAX);
     gate_init(&g->gates[RATE_READ], p->reads_max);
     engine_limits(g, g->setup.limits, g->setup.limit_count);
     if (g->setup.slots > 0)
