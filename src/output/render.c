@@ -282,7 +282,7 @@ static char delimiter_of(const struct render *r)
 }
 
 /* Columns of fields beyond the fixed ones. A field that has a fixed column gets no second. */
-static uint32_t more_of(const struct render *r)
+static field_set more_of(const struct render *r)
 {
     return r->more & ~FIXED_FIELDS;
 }

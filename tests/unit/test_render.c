@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -249,6 +251,84 @@ static void test_csv_row(void **state)
                         "+14155551234\t\t\t\t\t0.97\t0\t\tJane\n");
 }
 
+/* A company's figures have columns of their own, numbers and lists as they are. The fields behind
+ * the thirty-second are fields like others. */
+static void test_account_columns(void **state)
+{
+    (void)state;
+    static const char columns[] =
+        ",enriched_industry,enriched_employee_count,enriched_employee_range,enriched_revenue_band,"
+        "enriched_founded_year,enriched_hq_country,enriched_hq_city,enriched_tech_stack,"
+        "enriched_funding_stage,enriched_last_funding_date,enriched_total_raised_usd,"
+        "enriched_company_linkedin_url,enriched_account_fields\n";
+    struct render r = renderer(RENDER_CSV);
+    struct answer a = {.outcome = OUTCOME_FOUND, .credits = 5};
+    struct render_row row = row_of(&a);
+
+    r.more = FIELDS_ACCOUNT;
+    assert_string_equal(strstr(header(&r), ",enriched_industry"), columns);
+    /* No column but what was asked for, on either side of the thirty-second. */
+    r.more = FIELD_BIT(MISMATCH) | FIELD_BIT(TOTAL_RAISED_USD) | FIELD_BIT(EMAILS);
+    assert_string_equal(strstr(header(&r), ",enriched_reason"),
+                        ",enriched_reason,enriched_emails,enriched_total_raised_usd,"
+                        "enriched_mismatch\n");
+
+    a.value[FIELD_INDUSTRY] = SLICE_LIT("Software, Cloud");
+    a.value[FIELD_EMPLOYEE_COUNT] = SLICE_LIT("150");
+    a.value[FIELD_EMPLOYEE_RANGE] = SLICE_LIT("-1+1");
+    a.value[FIELD_FOUNDED_YEAR] = SLICE_LIT("1998");
+    a.value[FIELD_TECH_STACK] = SLICE_LIT("[\"C\",\"SQL\"]");
+    a.value[FIELD_TOTAL_RAISED_USD] = SLICE_LIT("12500000");
+    a.value[FIELD_ACCOUNT_FIELDS] = SLICE_LIT("{\"x\":1}");
+    /* Beside them, and no column: */
+    a.value[FIELD_VENDOR_ID] = SLICE_LIT("acc_1");
+    a.value[FIELD_EMAILS] = SLICE_LIT("[]");
+    r.more = FIELDS_ACCOUNT;
+    assert_string_equal(render(&r, &row),
+                        "Jane Doe,Berlin,7,found,enrichso,,,,,,,,,5,,\"Software, Cloud\",150,'-1+1,"
+                        ",1998,,,\"[\"\"C\"\",\"\"SQL\"\"]\",,,12500000,,\"{\"\"x\"\":1}\"\n");
+    r.format = RENDER_NDJSON;
+    assert_non_null(strstr(
+        render(&r, &row),
+        "\"data\":{\"emails\":[],\"industry\":\"Software, Cloud\",\"employee_count\":150,"
+        "\"employee_range\":\"-1+1\",\"founded_year\":1998,\"tech_stack\":[\"C\",\"SQL\"],"
+        "\"total_raised_usd\":12500000,\"account_fields\":{\"x\":1},\"vendor_id\":\"acc_1\"},"));
+}
+
+/* Each field alone has one column where it is asked for, with its own value and name. */
+static void test_each_column(void **state)
+{
+    (void)state;
+    struct answer a = {.outcome = OUTCOME_FOUND};
+    struct render_row row = row_of(&a);
+    char values[FIELD_COUNT][24], want[64];
+
+    for (int f = 0; f < FIELD_COUNT; f++) {
+        snprintf(values[f], sizeof values[f], "value%d", f);
+        a.value[f] = slice_of(values[f]);
+    }
+    struct render r = renderer(RENDER_CSV);
+    char *fixed = strdup(header(&r)), *cells = strdup(render(&r, &row));
+    for (int f = 0; f < FIELD_COUNT; f++) {
+        r.more = (field_set)1 << f;
+        snprintf(want, sizeof want, "enriched_%s", field_name((enum field)f));
+        const char *head = header(&r);
+        bool is_fixed = strcmp(head, fixed) == 0;
+        assert_memory_equal(head, fixed, strlen(fixed) - 1);
+        assert_non_null(strstr(head, want));
+        if (!is_fixed) {
+            snprintf(want, sizeof want, ",enriched_%s\n", field_name((enum field)f));
+            assert_string_equal(head + strlen(fixed) - 1, want);
+        }
+        const char *line = render(&r, &row);
+        assert_memory_equal(line, cells, strlen(cells) - 1);
+        snprintf(want, sizeof want, is_fixed ? "\n" : ",value%d\n", f);
+        assert_string_equal(line + strlen(cells) - 1, want);
+    }
+    free(fixed);
+    free(cells);
+}
+
 /* The list's own cell, as a comma and a tab file has it. */
 static void test_quoting(void **state)
 {
@@ -438,7 +518,8 @@ int main(void)
         cmocka_unit_test(test_header),           cmocka_unit_test(test_csv_row),
         cmocka_unit_test(test_quoting),          cmocka_unit_test(test_defusing),
         cmocka_unit_test(test_every_byte),       cmocka_unit_test(test_no_room),
-        cmocka_unit_test(test_choose),
+        cmocka_unit_test(test_choose),           cmocka_unit_test(test_account_columns),
+        cmocka_unit_test(test_each_column),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
