@@ -118,6 +118,7 @@ static const struct map_case map_cases[] = {
      NULL,
      "no field \"frist_name\", did you mean first_name? A list has: email, phone,"},
     {{"raw=First Name"}, NULL, "no field \"raw\" A list has: email,"},
+    {{"tech_stack=First Name"}, NULL, "no field \"tech_stack\""}, /* only answers have it */
     {{"=First Name"}, NULL, "no field \"\""},
     {{"first_name=Frist Nmae"}, NULL, "no column \"Frist Nmae\"; did you mean \"First Name\"?"},
     {{"domain=Websit"}, NULL, "did you mean \"Website\"?"},
@@ -200,6 +201,41 @@ static void test_hostile_header(void **state)
     assert_null(strchr(e.message, '\033'));
 }
 
+/* What records of a list can have, counting what is derived; nothing comes of fields that only
+ * answers have. */
+static void test_can_give(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        field_set set;
+        bool can;
+    } rows[] = {
+        {"email", FIELD_BIT(EMAIL), true},
+        {"email", FIELD_BIT(EMAIL) | FIELD_BIT(DOMAIN), true},
+        {"email", FIELD_BIT(EMAIL) | FIELD_BIT(LINKEDIN_URL), false},
+        {"website", FIELD_BIT(DOMAIN), true},
+        {"website", FIELD_BIT(EMAIL), false},
+        {"full name", FIELD_BIT(FIRST_NAME) | FIELD_BIT(LAST_NAME), true},
+        {"first name|last name", FIELD_BIT(FULL_NAME), true},
+        {"first name", FIELD_BIT(FULL_NAME), false},
+        {"full name|email", FIELD_BIT(FIRST_NAME) | FIELD_BIT(DOMAIN), true},
+        {"full name|company", FIELD_BIT(FULL_NAME) | FIELD_BIT(COMPANY), true},
+        {"full name|company", FIELD_BIT(FULL_NAME) | FIELD_BIT(DOMAIN), false},
+        {"first name|last name|company|website|email|linkedin|phone", FIELD_BIT(MISMATCH), false},
+        {"email", FIELD_BIT(EMAIL) | FIELD_BIT(VENDOR_ID), false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct slice columns[CELLS_MAX];
+        struct mapping m;
+        struct error e = {0};
+        unsigned count = rows_cells(slice_of(rows[i].header), columns, CELLS_MAX);
+        assert_int_equal(mapping_make(&m, columns, count, NULL, 0, &e), 0);
+        if (mapping_can_give(&m, rows[i].set) != rows[i].can)
+            fail_msg("row %zu: %s", i, rows[i].header);
+    }
+}
+
 static void test_json_round_trip(void **state)
 {
     (void)state;
@@ -246,13 +282,10 @@ static void test_json_bad(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_maps),
-        cmocka_unit_test(test_chosen),
-        cmocka_unit_test(test_no_columns),
-        cmocka_unit_test(test_hostile_header),
-        cmocka_unit_test(test_json_round_trip),
+        cmocka_unit_test(test_headers),    cmocka_unit_test(test_table),
+        cmocka_unit_test(test_maps),       cmocka_unit_test(test_chosen),
+        cmocka_unit_test(test_no_columns), cmocka_unit_test(test_hostile_header),
+        cmocka_unit_test(test_can_give),   cmocka_unit_test(test_json_round_trip),
         cmocka_unit_test(test_json_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
