@@ -1,8 +1,8 @@
 /* The ledger's batches: what each is, which records are its items, how each submission of it ended,
  * what people decided about it.
  *
- * 1. A batch is inserted with its slices in one transaction (the caller's), and its slices never
- * change.
+ * 1. A batch is inserted with its slices in one transaction (the caller's). A slice only ever
+ * loses members, which the vendor did not look at, and in one transaction with what they become.
  * 2. Attempts and decisions are only ever added; an attempt's end is filled in later.
  *
  * An each function calls fn between two rows; fn may call any function of the ledger but the one

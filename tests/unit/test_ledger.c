@@ -387,8 +387,9 @@ static void test_entries(void **state)
 static int note_batch(void *arg, const struct ledger_batch *b, struct error *e)
 {
     (void)e;
-    return note(arg, "%u<%u %u %s %u %u %s %s %llu %lld %lld %s %lld %lld %lld %lld %s\n", b->id,
-                b->parent, b->step, b->state, b->items, b->attempt, b->token, b->body_sha256,
+    return note(arg, "%u<%u %u %s %u%s %llx %u %s %s %llu %lld %lld %s %lld %lld %lld %lld %s\n",
+                b->id, b->parent, b->step, b->state, b->items, b->alone ? " alone" : "",
+                (unsigned long long)b->form, b->attempt, b->token, b->body_sha256,
                 (unsigned long long)b->body_bytes, (long long)b->cost_max, (long long)b->credits,
                 b->vendor_id, (long long)b->vendor_items, (long long)b->armed_ms,
                 (long long)b->accepted_ms, (long long)b->ended_ms, b->note);
@@ -407,6 +408,8 @@ static void test_batches(void **state)
                               .step = 4,
                               .state = "IN_DOUBT",
                               .items = 500000,
+                              .alone = true,
+                              .form = UINT64_C(1) << 62,
                               .attempt = 2,
                               .body_bytes = UINT64_C(1) << 33,
                               .cost_max = 5000000,
@@ -433,6 +436,16 @@ static void test_batches(void **state)
     assert_int_equal(ledger_find_batch(f->l, 2, &found, &f->e), 1);
     assert_string_equal(found.note, b.note);
     assert_int_equal(found.parent, 1);
+    assert_true(found.alone);
+    assert_true(found.form == UINT64_C(1) << 62);
+    /* A batch becomes another one in place, every column of it. */
+    b.alone = false;
+    b.form = 1;
+    OK(ledger_put_batch(f->l, &b, &f->e));
+    assert_int_equal(ledger_find_batch(f->l, 2, &found, &f->e), 1);
+    assert_false(found.alone);
+    assert_true(found.form == 1);
+    assert_int_equal(found.vendor_items, 499999);
     assert_int_equal(ledger_find_batch(f->l, 4, &found, &f->e), 0);
 }
 
@@ -477,6 +490,31 @@ static void test_slices(void **state)
     struct bits none = {0};
     assert_int_equal(ledger_add_slice(f->l, 9, 0, &none, &f->e), ERR_INTERNAL);
     assert_non_null(strstr(f->e.message, "FOREIGN KEY"));
+}
+
+/* What a vendor did not look at goes out of the batch: its slices are written again. */
+static void test_slices_are_replaced(void **state)
+{
+    struct fixture *f = *state;
+    struct walk w = {.f = f};
+    struct bits members = {{0}};
+
+    add_shards(f, 2);
+    add_batch(f, 1);
+    add_batch(f, 2);
+    for (unsigned i = 100; i < 200; i++)
+        bits_set(&members, i);
+    for (uint32_t i = 0; i < 4; i++)
+        OK(ledger_add_slice(f->l, 1 + i / 2, i % 2, &members, &f->e));
+    for (unsigned i = 100; i < 150; i++)
+        bits_clear(&members, i);
+    OK(ledger_add_slice(f->l, 1, 1, &members, &f->e));
+    /* All of them may go. */
+    OK(ledger_add_slice(f->l, 2, 0, &(struct bits){{0}}, &f->e));
+    reopen(f);
+    OK(ledger_each_slice(f->l, 0, note_slice, &w, &f->e));
+    assert_string_equal(w.text, "1.0:100@100 1.1:50@150 2.0:0@4096 2.1:100@100 ");
+    OK(ledger_check(f->l, &f->e));
 }
 
 static int note_attempt(void *arg, const struct ledger_attempt *a, struct error *e)
@@ -594,6 +632,34 @@ static void test_replies(void **state)
                                 "1 1.0 202 17179869184 []\n1 2.1 200 11 []*\n1 2.2 200 10 []\n");
 }
 
+/* Callbacks are numbered as they came, apart from pages; those that came for an attempt which was
+ * decided otherwise are strays. */
+static void test_callbacks(void **state)
+{
+    struct fixture *f = *state;
+    struct walk w = {.f = f};
+
+    add_batch(f, 1);
+    OK(ledger_add_reply(f->l, 1, LEDGER_STRAY, 1, 0, 7, SLICE_LIT("stray"), &f->e));
+    OK(ledger_add_reply(f->l, 1, LEDGER_CALLBACK, 2, 0, 6, SLICE_LIT("second"), &f->e));
+    OK(ledger_add_reply(f->l, 1, LEDGER_CALLBACK, 1, 0, 5, SLICE_LIT("first"), &f->e));
+    OK(ledger_add_reply(f->l, 1, LEDGER_PAGE, 1, 200, 4, SLICE_LIT("page"), &f->e));
+    OK(ledger_mark_scattered(f->l, 1, LEDGER_CALLBACK, 1, &f->e));
+    assert_int_equal(ledger_mark_scattered(f->l, 1, LEDGER_STRAY, 2, &f->e), ERR_INTERNAL);
+    reopen(f);
+    OK(ledger_each_reply(f->l, 1, true, note_reply, &w, &f->e));
+    assert_string_equal(w.text, "1 2.1 200 4 [page]\n1 3.1 0 5 [first]*\n1 3.2 0 6 [second]\n"
+                                "1 4.1 0 7 [stray]\n");
+    /* No fifth kind, and none before the first. */
+    for (int kind = 0; kind <= 5; kind += 5) {
+        reopen(f);
+        assert_int_equal(
+            ledger_add_reply(f->l, 1, (enum ledger_reply)kind, 1, 0, 1, SLICE_LIT("x"), &f->e),
+            ERR_INTERNAL);
+        assert_non_null(strstr(f->e.message, "CHECK"));
+    }
+}
+
 /* Takes one off arg's status for each reply that is as arg says. */
 static int same_body(void *arg, const struct ledger_reply_row *r, struct error *e)
 {
@@ -670,6 +736,8 @@ static void test_drop_forgets_one_batch(void **state)
         add_batch(f, batch);
         OK(ledger_add_reply(f->l, batch, LEDGER_SUBMIT, 0, 200, 1, SLICE_LIT("s"), &f->e));
         OK(ledger_add_reply(f->l, batch, LEDGER_PAGE, 1, 200, 1, SLICE_LIT("p"), &f->e));
+        OK(ledger_add_reply(f->l, batch, LEDGER_CALLBACK, 1, 0, 1, SLICE_LIT("c"), &f->e));
+        OK(ledger_add_reply(f->l, batch, LEDGER_STRAY, 1, 0, 1, SLICE_LIT("t"), &f->e));
         for (uint32_t shard = 0; shard < 2; shard++) {
             OK(ledger_add_slice(f->l, batch, shard, &some, &f->e));
             OK(ledger_add_answers(f->l, 1, shard, batch, 1, SLICE_LIT("x"), &f->e));
@@ -683,8 +751,40 @@ static void test_drop_forgets_one_batch(void **state)
         OK(ledger_each_answers(f->l, i, note_answers, &w, &f->e));
         OK(ledger_each_reply(f->l, 1 + i, true, note_reply, &w, &f->e));
     }
-    assert_string_equal(w.text, "1/2/1=x 1/2/2=y 1/2/1=x 1/2/2=y 2 1.0 200 1 [s]\n"
-                                "2 2.1 200 1 [p]\n");
+    /* What is a stray stays one: it was never used, and the vendor said it. */
+    assert_string_equal(w.text, "1/2/1=x 1/2/2=y 1 4.1 0 1 [t]\n1/2/1=x 1/2/2=y 2 1.0 200 1 [s]\n"
+                                "2 2.1 200 1 [p]\n2 3.1 0 1 [c]\n2 4.1 0 1 [t]\n");
+}
+
+/* What was concluded without a page goes, of this batch and its step alone; pages stay. */
+static void test_drop_forgets_conclusions(void **state)
+{
+    struct fixture *f = *state;
+    struct walk w = {.f = f};
+    struct bits some = {{1}};
+
+    add_shards(f, 3);
+    for (uint32_t batch = 1; batch <= 2; batch++) {
+        add_batch(f, batch);
+        for (uint32_t shard = 0; shard < 2; shard++) {
+            OK(ledger_add_slice(f->l, batch, shard, &some, &f->e));
+            OK(ledger_add_answers(f->l, 1, shard, batch, 0, SLICE_LIT("none"), &f->e));
+            OK(ledger_add_answers(f->l, 1, shard, batch, 1, SLICE_LIT("row"), &f->e));
+        }
+    }
+    OK(ledger_add_answers(f->l, 1, 0, 0, 0, SLICE_LIT("no batch"), &f->e));
+    assert_int_equal(ledger_drop_conclusions(f->l, 1, &f->e), 1);
+    assert_int_equal(ledger_drop_conclusions(f->l, 1, &f->e), 0);
+    assert_int_equal(ledger_drop_conclusions(f->l, 3, &f->e), 0); /* there is none such */
+    reopen(f);
+    for (uint32_t shard = 0; shard < 3; shard++) {
+        OK(ledger_each_answers(f->l, shard, note_answers, &w, &f->e));
+        note(&w, "| ");
+    }
+    assert_string_equal(w.text, "1/2/0=none 1/2/1=row 1/1/1=row 1/0/0=no batch | "
+                                "1/2/0=none 1/2/1=row 1/1/1=row | | ");
+    assert_int_equal(ledger_drop_conclusions(f->l, 2, &f->e), 1);
+    OK(ledger_check(f->l, &f->e));
 }
 
 /* Transactions */
@@ -1211,13 +1311,16 @@ int main(void)
         TEST(test_batches),
         TEST(test_batch_text_without_an_end),
         TEST(test_slices),
+        TEST(test_slices_are_replaced),
         TEST(test_attempts),
         TEST(test_long_detail_is_cut_between_characters),
         TEST(test_decisions),
         TEST(test_replies),
+        TEST(test_callbacks),
         TEST(test_marking_keeps_a_long_reply),
         TEST(test_answers_come_in_order),
         TEST(test_drop_forgets_one_batch),
+        TEST(test_drop_forgets_conclusions),
         TEST(test_rollback_undoes),
         TEST(test_walks_stand_what_their_callback_does),
         TEST(test_log_stays_small),
