@@ -56,7 +56,7 @@ struct table {
 static void row_fail(struct row *r, enum row_state state, const char *message)
 {
     r->state = state;
-    snprintf(r->message, sizeof r->message, "%s", message);
+    snprintf(r->message, sizeof r->message, "%.*s", (int)sizeof r->message - 1, message);
 }
 
 static void row_read(struct row *r, const struct http_reply *reply)

@@ -112,7 +112,7 @@ int caller_open_at(struct caller *c, const struct provider *p, const char *base_
 int caller_open(struct caller *c, const struct provider *p, const struct caller_place *place,
                 struct error *e)
 {
-    const char *base_url, *key_file;
+    const char *base_url = NULL, *key_file = NULL;
 
     *c = (struct caller){.provider = p};
     if (find_address(p, place, &base_url, e) != 0 ||

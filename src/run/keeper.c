@@ -320,7 +320,7 @@ static int is_taken(const struct keeper *k, const struct content *c, struct erro
 
 static int prune_segment(struct keeper *k, uint32_t number, struct error *e)
 {
-    struct content *c;
+    struct content *c = NULL;
 
     if (content_of(k, number, &c, e) != 0)
         return e->code;

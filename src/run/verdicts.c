@@ -204,7 +204,7 @@ static bool read_line(struct verdicts *v, const char *line, int64_t now_ms)
     v->spent += credits;
     if (v->spent < 0 || v->spent > CREDITS_MAX)
         return false;
-    snprintf(status, sizeof status, "%s", got ? line + end + 1 : "");
+    snprintf(status, sizeof status, "%.*s", (int)sizeof status - 1, got ? line + end + 1 : "");
     if (got && is_current(v, &(struct slot){.time_ms = time_ms}, now_ms))
         put(v, id, time_ms, status, now_ms);
     return true;
