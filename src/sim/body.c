@@ -1,9 +1,9 @@
 /* Reads submitted bodies in one pass, item by item, so that the memory it takes does not grow with
  * the list but for what finds duplicates.
  *
- * The rules are those of the vendor's OpenAPI description: names of 1 to 100 characters, domains of
- * 1 to 253, addresses of 1 to 254, 1 to 500,000 items; members it does not know are passed over.
- * One bad item refuses the whole body. No state; one thread a body. */
+ * The rules are those of the vendor's OpenAPI description: lengths and numbers of items are the
+ * service's; members it does not know are passed over. One bad item refuses the whole body. No
+ * state; one thread a body. */
 #include "sim/body.h"
 
 #include <stdio.h>
@@ -36,6 +36,7 @@ void body_text_deinit(struct body_text *t)
 struct body_place {
     const char *list; /* NULL: the body itself */
     uint32_t index;
+    bool strings; /* the list's items are strings */
 };
 
 static enum body_verdict bad_item(char detail[256], struct body_place at, const char *field,
@@ -56,11 +57,10 @@ static enum body_verdict bad_json(char detail[256], const struct scan *s)
     return BODY_BAD;
 }
 
-/* NULL when the field is as long as it may be, else the rule it breaks. */
-static const char *field_problem(const struct service *facts, unsigned i, struct slice text,
-                                 char rule[64])
+const char *body_field_problem(const struct service *service, unsigned field, struct slice text,
+                               char rule[64])
 {
-    unsigned max = facts->field_max[i];
+    unsigned max = service->field_max[field];
     if (utf8_trim(text).len == 0)
         return "must NOT have fewer than 1 characters";
     if (text.len > max && utf8_count(text) > max) {
@@ -70,20 +70,59 @@ static const char *field_problem(const struct service *facts, unsigned i, struct
     return NULL;
 }
 
-static enum body_verdict check_question(const struct service *facts, const struct question *q,
-                                        struct body_place at, char detail[256])
+/* A run of names with dots between them, each of letters, digits and what `extra` holds. */
+static bool dotted(struct slice text, const char *extra, unsigned dots_min)
+{
+    unsigned dots = 0;
+    size_t label = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        bool letter = ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9');
+        if (c == '.' && label > 0) {
+            dots++;
+            label = 0;
+        } else if (c != '\0' && (letter || strchr(extra, c))) {
+            label++;
+        } else {
+            return false;
+        }
+    }
+    return label > 0 && dots >= dots_min;
+}
+
+bool body_address(struct slice text)
+{
+    const char *at = text.len ? memrchr(text.data, '@', text.len) : NULL;
+    if (!at)
+        return false;
+    struct slice local = {text.data, (size_t)(at - text.data)};
+    struct slice domain = {at + 1, text.len - local.len - 1};
+    return dotted(local, "!#$%&'*+/=?^_`{|}~-", 0) && dotted(domain, "-", 1) &&
+           domain.data[0] != '-' && domain.data[domain.len - 1] != '-';
+}
+
+static enum body_verdict check_field(const struct service *facts, bool addresses, unsigned i,
+                                     struct slice text, struct body_place at, char detail[256])
 {
     char rule[64];
-    for (unsigned i = 0; i < facts->fields; i++) {
-        /* An item of a list of strings has no member that could be named. */
-        const char *name = at.list && facts->fields == 1 ? NULL : facts->field[i];
-        if (!q->field[i].data)
-            return bad_item(detail, at, name, "must be present");
-        const char *problem = field_problem(facts, i, q->field[i], rule);
-        if (problem)
-            return bad_item(detail, at, name, problem);
-    }
-    return BODY_GOOD;
+    /* An item of a list of strings has no member that could be named. */
+    const char *name = at.list && at.strings ? NULL : facts->field[i];
+    if (!text.data)
+        return bad_item(detail, at, name, "must be present");
+    const char *problem = body_field_problem(facts, i, text, rule);
+    if (!problem && addresses && i == 0 && !body_address(text))
+        problem = at.list ? "must match format \"email\"" : "Invalid email";
+    return problem ? bad_item(detail, at, name, problem) : BODY_GOOD;
+}
+
+static enum body_verdict check_question(const struct service *facts, bool addresses,
+                                        const struct question *q, struct body_place at,
+                                        char detail[256])
+{
+    enum body_verdict verdict = BODY_GOOD;
+    for (unsigned i = 0; i < facts->fields && verdict == BODY_GOOD; i++)
+        verdict = check_field(facts, addresses, i, q->field[i], at, detail);
+    return verdict;
 }
 
 /* The members of an object that are fields of the question; the last of two of one name counts, as
@@ -116,23 +155,6 @@ static enum body_verdict read_object(struct scan *s, const struct service *facts
     return s->problem ? bad_json(detail, s) : BODY_GOOD;
 }
 
-static enum body_verdict read_item(struct scan *s, const struct service *facts, struct question *q,
-                                   struct body_text *text, struct body_place at, char detail[256])
-{
-    enum body_verdict verdict = BODY_GOOD;
-    for (unsigned i = 0; i < facts->fields; i++)
-        q->field[i] = (struct slice){NULL, 0};
-    if (facts->fields > 1)
-        verdict = read_object(s, facts, q, text, at, detail);
-    else if (scan_peek(s) != '"')
-        return scan_skip(s) ? bad_item(detail, at, NULL, "must be string") : bad_json(detail, s);
-    else if (!scan_string(s, &text->field[0], &q->field[0]))
-        return bad_json(detail, s);
-    if (verdict == BODY_GOOD)
-        verdict = check_question(facts, q, at, detail);
-    return verdict;
-}
-
 /* What the vendor finds wrong with an item that is well formed: only for the domains that say so.
  */
 static enum body_verdict check_refusal(const struct question *q, struct body_place at,
@@ -156,97 +178,162 @@ static enum body_verdict check_refusal(const struct question *q, struct body_pla
 
 struct batch_reader {
     const struct service *facts;
+    const struct body_rules *rules;
     const struct truth *truth;
     struct scan scan;
     struct body_text text;
     struct question question;
     struct items_writer *writer;
+    bool seen[BODY_LISTS_MAX];
     struct body_batch *out;
     char *detail;
     struct error *error;
 };
 
-static enum body_verdict keep_item(struct batch_reader *r, struct body_place at)
+static enum body_verdict read_string(struct batch_reader *r, unsigned field, struct body_place at)
+{
+    struct scan *s = &r->scan;
+    struct question *q = &r->question;
+    if (scan_peek(s) != '"')
+        return scan_skip(s) ? bad_item(r->detail, at, NULL, "must be string")
+                            : bad_json(r->detail, s);
+    for (unsigned i = 0; i < r->facts->fields; i++)
+        q->field[i] = SLICE_EMPTY;
+    if (!scan_string(s, &r->text.field[field], &q->field[field]))
+        return bad_json(r->detail, s);
+    return check_field(r->facts, r->rules->addresses, field, q->field[field], at, r->detail);
+}
+
+static enum body_verdict read_item(struct batch_reader *r, const struct body_list *list,
+                                   struct body_place at)
+{
+    struct question *q = &r->question;
+    if (list->field != BODY_OBJECTS)
+        return read_string(r, (unsigned)list->field, at);
+    for (unsigned i = 0; i < r->facts->fields; i++)
+        q->field[i] = (struct slice){NULL, 0};
+    enum body_verdict verdict = read_object(&r->scan, r->facts, q, &r->text, at, r->detail);
+    return verdict == BODY_GOOD ? check_question(r->facts, r->rules->addresses, q, at, r->detail)
+                                : verdict;
+}
+
+/* What tells two items of the list apart. */
+static XXH128_hash_t identity(const struct batch_reader *r, const struct body_list *list)
+{
+    const struct question *q = &r->question;
+    if (!list->exact)
+        return truth_digest(r->truth, q);
+    struct slice text = q->field[list->field];
+    return XXH3_128bits_withSeed(text.data, text.len, (uint64_t)list->field + 1);
+}
+
+static enum body_verdict keep_item(struct batch_reader *r, const struct body_list *list,
+                                   struct body_place at)
 {
     struct question *q = &r->question;
     bool fresh;
     question_normalise(q, &r->text.normal);
-    XXH128_hash_t digest = truth_digest(r->truth, q);
     enum body_verdict verdict = check_refusal(q, at, r->detail);
     if (verdict != BODY_GOOD)
         return verdict;
-    if (items_add(r->writer, q->field, digest, &fresh, r->error) != 0)
+    if (items_add(r->writer, q->field, identity(r, list), &fresh, r->error) != 0)
         return BODY_FAILED;
-    if (fresh) {
-        struct verdict v = truth_judge(r->truth, q, digest);
-        r->out->charge_items += truth_charges(q->service->kind, &v);
-    }
+    r->out->found += fresh && r->rules->finds(r->truth, q);
+    r->out->original++;
     return BODY_GOOD;
 }
 
-static enum body_verdict read_list(struct batch_reader *r)
+static enum body_verdict too_many(struct batch_reader *r)
 {
-    const struct service *facts = r->facts;
-    struct body_place at = {facts->list, 0};
-    bool first;
-    if (r->out->original > 0)
-        return bad_item(r->detail, (struct body_place){0}, facts->list, "must not come twice");
+    const struct body_list *list = r->rules->list;
+    snprintf(r->detail, 256, "body/%s%s%s must NOT have more than %u items", list[0].name,
+             list[1].name ? " and body/" : "", list[1].name ? list[1].name : "",
+             r->facts->items_max);
+    return BODY_BAD;
+}
+
+static enum body_verdict read_list(struct batch_reader *r, const struct body_list *list)
+{
+    struct body_place nowhere = {0};
+    struct body_place at = {list->name, 0, list->field != BODY_OBJECTS};
+    bool first, *seen = &r->seen[list - r->rules->list];
+    if (*seen)
+        return bad_item(r->detail, nowhere, list->name, "must not come twice");
+    *seen = true;
     if (scan_peek(&r->scan) != '[')
-        return scan_skip(&r->scan)
-                   ? bad_item(r->detail, (struct body_place){0}, facts->list, "must be array")
-                   : bad_json(r->detail, &r->scan);
+        return scan_skip(&r->scan) ? bad_item(r->detail, nowhere, list->name, "must be array")
+                                   : bad_json(r->detail, &r->scan);
     scan_open(&r->scan, '[', &first);
-    while (scan_element(&r->scan, &first)) {
-        if (at.index == facts->items_max) {
-            snprintf(r->detail, 256, "body/%s must NOT have more than %u items", facts->list,
-                     facts->items_max);
-            return BODY_BAD;
-        }
-        enum body_verdict verdict =
-            read_item(&r->scan, facts, &r->question, &r->text, at, r->detail);
+    for (; scan_element(&r->scan, &first); at.index++) {
+        if (r->out->original == r->facts->items_max)
+            return too_many(r);
+        enum body_verdict verdict = read_item(r, list, at);
         if (verdict == BODY_GOOD)
-            verdict = keep_item(r, at);
+            verdict = keep_item(r, list, at);
         if (verdict != BODY_GOOD)
             return verdict;
-        at.index++;
     }
-    r->out->original = at.index;
     return r->scan.problem ? bad_json(r->detail, &r->scan) : BODY_GOOD;
+}
+
+static enum body_verdict read_callback(struct batch_reader *r)
+{
+    struct body_place nowhere = {0};
+    struct slice url;
+    if (scan_peek(&r->scan) != '"')
+        return bad_item(r->detail, nowhere, "webhookUrl", "must be string");
+    if (!scan_string(&r->scan, &r->text.key, &url))
+        return bad_json(r->detail, &r->scan);
+    if (url.len >= sizeof r->out->callback || memchr(url.data, '\0', url.len) ||
+        (!slice_starts(url, SLICE_LIT("http://")) && !slice_starts(url, SLICE_LIT("https://"))))
+        return bad_item(r->detail, nowhere, "webhookUrl", "must match format \"uri\"");
+    memcpy(r->out->callback, url.data, url.len);
+    r->out->callback[url.len] = '\0';
+    return BODY_GOOD;
+}
+
+static enum body_verdict read_member(struct batch_reader *r, struct slice key)
+{
+    for (unsigned i = 0; i < BODY_LISTS_MAX; i++)
+        if (r->rules->list[i].name && slice_eq(key, slice_of(r->rules->list[i].name)))
+            return read_list(r, &r->rules->list[i]);
+    if (slice_eq(key, SLICE_LIT("webhookUrl")))
+        return read_callback(r);
+    return scan_skip(&r->scan) ? BODY_GOOD : bad_json(r->detail, &r->scan);
 }
 
 static enum body_verdict read_batch(struct batch_reader *r)
 {
+    const struct body_list *list = r->rules->list;
     bool first;
     struct slice key;
-    bool seen = false;
     if (!scan_open(&r->scan, '{', &first))
         return bad_json(r->detail, &r->scan);
     while (scan_member(&r->scan, &first, &r->text.key, &key)) {
-        enum body_verdict verdict = BODY_GOOD;
-        if (slice_eq(key, slice_of(r->facts->list))) {
-            seen = true;
-            verdict = read_list(r);
-        } else if (slice_eq(key, SLICE_LIT("webhookUrl")) && scan_peek(&r->scan) != '"') {
-            verdict = bad_item(r->detail, (struct body_place){0}, "webhookUrl", "must be string");
-        } else if (!scan_skip(&r->scan)) {
-            break;
-        }
+        enum body_verdict verdict = read_member(r, key);
         if (verdict != BODY_GOOD)
             return verdict;
     }
     if (r->scan.problem || !scan_end(&r->scan))
         return bad_json(r->detail, &r->scan);
-    if (!seen || r->out->original == 0)
-        return bad_item(r->detail, (struct body_place){0}, r->facts->list,
-                        seen ? "must NOT have fewer than 1 items" : "must be present");
-    return BODY_GOOD;
+    if (r->out->original > 0)
+        return BODY_GOOD;
+    if (list[1].name) {
+        snprintf(r->detail, 256, "body must have at least 1 item in %s and %s", list[0].name,
+                 list[1].name);
+        return BODY_BAD;
+    }
+    return bad_item(r->detail, (struct body_place){0}, list[0].name,
+                    r->seen[0] ? "must NOT have fewer than 1 items" : "must be present");
 }
 
-enum body_verdict body_read_batch(const struct service *service, const struct truth *truth,
-                                  struct slice body, struct items_writer *w, struct body_batch *out,
-                                  char detail[256], struct error *e)
+enum body_verdict body_read_batch(const struct service *service, const struct body_rules *rules,
+                                  const struct truth *truth, struct slice body,
+                                  struct items_writer *w, struct body_batch *out, char detail[256],
+                                  struct error *e)
 {
     struct batch_reader r = {.facts = service,
+                             .rules = rules,
                              .truth = truth,
                              .question = {.service = service},
                              .writer = w,
@@ -265,7 +352,7 @@ enum body_verdict body_read_batch(const struct service *service, const struct tr
     return verdict;
 }
 
-enum body_verdict body_read_single(const struct service *service, struct slice body,
+enum body_verdict body_read_single(const struct service *service, bool addresses, struct slice body,
                                    struct body_text *text, struct question *q, char detail[256])
 {
     const struct service *facts = service;
@@ -281,7 +368,7 @@ enum body_verdict body_read_single(const struct service *service, struct slice b
     if (verdict == BODY_GOOD && !scan_end(&s))
         verdict = bad_json(detail, &s);
     if (verdict == BODY_GOOD)
-        verdict = check_question(facts, q, nowhere, detail);
+        verdict = check_question(facts, addresses, q, nowhere, detail);
     if (verdict != BODY_GOOD)
         return verdict;
     question_normalise(q, &text->normal);

@@ -196,29 +196,43 @@ static void know_phones(struct person *p)
                  (unsigned)((bits >> 8) + i * 2654435761u) % 10000000);
 }
 
-static void force(enum truth_forced forced, struct person *p)
+static void force(enum truth_forced forced, struct person_known *k)
 {
     bool known = forced != FORCED_NOBODY;
     if (forced == FORCED_NOT)
         return;
-    p->profile = p->work = p->personal = p->phone = known;
-    p->work_status = forced == FORCED_RISKY       ? VERDICT_RISKY
+    k->profile = k->work = k->personal = k->phone = known;
+    k->work_status = forced == FORCED_RISKY       ? VERDICT_RISKY
                      : forced == FORCED_CATCH_ALL ? VERDICT_CATCH_ALL
                                                   : VERDICT_VALID;
+}
+
+struct person_known person_decide(const struct truth *t, uint64_t salt,
+                                  const struct person_hints *h)
+{
+    struct person_known k = {.digest = hash_hints(t, salt, h)};
+    uint64_t low = k.digest.low64;
+    unsigned share = truth_percent(k.digest.high64, 48);
+    k.profile = truth_percent(low, 0) < t->found_percent;
+    k.work = truth_percent(low, 16) < t->found_percent;
+    k.personal = truth_percent(low, 32) < t->found_percent;
+    k.phone = truth_percent(low, 48) < t->found_percent;
+    k.work_status = share < 80 ? VERDICT_VALID : share < 92 ? VERDICT_RISKY : VERDICT_CATCH_ALL;
+    force(person_forced(h), &k);
+    return k;
 }
 
 void person_know(const struct truth *t, uint64_t salt, const struct person_hints *h,
                  struct person *p)
 {
-    *p = (struct person){.digest = hash_hints(t, salt, h)};
-    uint64_t low = p->digest.low64;
-    unsigned share = truth_percent(p->digest.high64, 48);
-    p->profile = truth_percent(low, 0) < t->found_percent;
-    p->work = truth_percent(low, 16) < t->found_percent;
-    p->personal = truth_percent(low, 32) < t->found_percent;
-    p->phone = truth_percent(low, 48) < t->found_percent;
-    p->work_status = share < 80 ? VERDICT_VALID : share < 92 ? VERDICT_RISKY : VERDICT_CATCH_ALL;
-    force(person_forced(h), p);
+    struct person_known k = person_decide(t, salt, h);
+    uint64_t low = k.digest.low64;
+    *p = (struct person){.digest = k.digest,
+                         .profile = k.profile,
+                         .work = k.work,
+                         .personal = k.personal,
+                         .phone = k.phone,
+                         .work_status = k.work_status};
     p->company_known = p->profile || h->company.len > 0 || h->domain.len > 0;
     know_name(h, p);
     know_employer(h, p);

@@ -40,6 +40,15 @@ struct person {
     unsigned employees;                       /* of the company */
 };
 
+/* What is known alone, without making up the rest: for every item of a large list. */
+struct person_known {
+    XXH128_hash_t digest;
+    bool profile, work, personal, phone;
+    enum verdict_status work_status;
+};
+struct person_known person_decide(const struct truth *t, uint64_t salt,
+                                  const struct person_hints *h);
+
 /* salt: the service's. */
 void person_know(const struct truth *t, uint64_t salt, const struct person_hints *h,
                  struct person *p);

@@ -27,10 +27,8 @@ struct service {
     const char *field[QUESTION_FIELDS_MAX];
     unsigned field_max[QUESTION_FIELDS_MAX]; /* characters */
     unsigned urls; /* bit i: field i is the address of a page, compared without scheme and "www." */
-    /* Of services whose questions come as a list of strings or objects, see sim/body.h. */
-    const char *list; /* the member of a batch body that holds the items */
-    uint32_t items_max;
-    int64_t price; /* of an answer, where it is always the same */
+    uint32_t items_max; /* of a list of questions */
+    int64_t price;      /* of an answer, where it is always the same */
 };
 
 struct question {
