@@ -203,6 +203,35 @@ static void test_which_counts(void **state)
     expect(4, "page 1", 5); /* the one that repeats gets the same */
 }
 
+/* Answers of callbacks stand behind those of pages. What was concluded without either stands before
+ * both, until it is dropped because something came after all. */
+static void test_callbacks(void **state)
+{
+    (void)state;
+    enum { CALLBACK = 0x1000000 };
+    static const uint32_t firsts[] = {1, 2, 3, 3};
+    struct list_shard place = add_shard(0, firsts, 4);
+    struct ledger_batch b = {.id = 6, .state = "DONE", .items = 3};
+    struct bits members = {{0x7}};
+    assert_int_equal(ledger_put_batch(ledger, &b, &e), 0);
+    assert_int_equal(ledger_add_slice(ledger, 6, 0, &members, &e), 0);
+    add_answer(1, "callback", 6, CALLBACK + 1);
+    add_answer(1, "page", 6, 2);
+    add_answer(2, "tenth callback", 6, CALLBACK + 10);
+    add_answer(2, "second callback", 6, CALLBACK + 2);
+    add_answer(3, "concluded", 6, 0);
+    add_answer(3, "late callback", 6, CALLBACK + 11);
+    collect(&place);
+    expect(0, "page", 6);
+    expect(1, "second callback", 6);
+    expect(2, "concluded", 6);
+    assert_int_equal(ledger_drop_conclusions(ledger, 6, &e), 1);
+    collect(&place);
+    expect(0, "page", 6);
+    expect(2, "late callback", 6);
+    expect(3, "late callback", 6);
+}
+
 /* Of two on one page the first one counts. */
 static void test_twice_on_a_page(void **state)
 {
@@ -308,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_repeated_within, setup, teardown),
         cmocka_unit_test_setup_teardown(test_repeated_across, setup, teardown),
         cmocka_unit_test_setup_teardown(test_which_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_callbacks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_twice_on_a_page, setup, teardown),
         cmocka_unit_test_setup_teardown(test_only_what_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
