@@ -196,5 +196,6 @@ int ledger_each_decision(struct ledger *l, ledger_decision_fn *fn, void *arg, st
 #define LEDGER_KEY_STATE   "state"      /* "running", "complete" */
 #define LEDGER_KEY_WHOLE   "list_whole" /* 1: every shard of the list has its row */
 #define LEDGER_KEY_EXIT    "exit"       /* the exit status of the last end */
+#define LEDGER_KEY_STRAYS  "strays"     /* how many stray callbacks are kept */
 
 #endif

@@ -437,12 +437,22 @@ static void put_records(const struct report *r, struct buf *out)
     buf_append_char(out, '\n');
 }
 
+static void put_strays(const struct report *r, struct buf *out)
+{
+    if (r->strays == 0)
+        return;
+    put_label(out, "callbacks");
+    figure_things(out, r->strays, "came after its batch had ended otherwise: kept, not used\n",
+                  "came after their batches had ended otherwise: kept, not used\n");
+}
+
 static void put_traffic(const struct report *r, struct buf *out)
 {
     put_label(out, "batches");
     figure_count(out, r->batches);
     buf_append_format(out, ": %u done, %u live, %u waiting, %u in doubt\n", r->batches_done,
                       r->batches_live, r->batches_waiting, r->batches_in_doubt);
+    put_strays(r, out);
     put_label(out, "credits");
     put_credits(r, out);
     buf_append_char(out, '\n');

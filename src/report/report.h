@@ -34,6 +34,7 @@ struct report {
     const char *outcome_names[REPORT_OUTCOMES];
     /* batches by state */
     unsigned batches, batches_done, batches_live, batches_in_doubt, batches_waiting;
+    unsigned strays; /* callbacks that came after their batch had ended otherwise: kept, not used */
     /* credits: spent as the vendor said, the most that what is in flight can cost, the balance (-1
      * unknown), the cap (-1 none), and what the price list says for the emitted outcomes */
     int64_t spent, reserved, balance, cap, priced;
@@ -68,7 +69,8 @@ int64_t report_eta_ms(const struct report *r);
  *                      unknown, an estimate until whole; answered_before: by earlier processes
  *   list_bytes        {"read","total"}: of the list as it lies on disk; 0 unknown
  *   outcomes          {"found","not_found",...}: counts of the emitted records
- *   batches           {"total","done","live","waiting","in_doubt"}: counts
+ *   batches           {"total","done","live","waiting","in_doubt","stray_callbacks"}: counts;
+ *                      stray_callbacks: came after their batch had ended otherwise; kept, not used
  *   credits           {"spent","reserved","balance","cap","priced"}: spent as the vendor says;
  *                      reserved: the most that what is in flight or in doubt can cost; balance null
  *                      when unknown, cap null when there is none; priced: by the price list, for

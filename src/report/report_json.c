@@ -62,6 +62,7 @@ static const struct member {
     {"batches", "live", SMALL, AT(batches_live)},
     {"batches", "waiting", SMALL, AT(batches_waiting)},
     {"batches", "in_doubt", SMALL, AT(batches_in_doubt)},
+    {"batches", "stray_callbacks", SMALL, AT(strays)},
     {"credits", "spent", CREDITS, AT(spent)},
     {"credits", "reserved", CREDITS, AT(reserved)},
     {"credits", "balance", CREDITS_, AT(balance)},

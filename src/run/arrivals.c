@@ -7,7 +7,8 @@
  *
  * Failure modes:
  *  - it cannot be kept: 503, and the vendor sends it again;
- *  - of an attempt that was decided otherwise: kept as a stray one, said, and never used;
+ *  - of an attempt that was decided otherwise, or another one than that which ended the batch where
+ *    nothing but callbacks brings results: kept as a stray one, said, counted, and never used;
  *  - for a batch in doubt it is evidence: a decision row, and the batch goes on. When its records
  *    are published as in doubt already, it is kept, and the next resume takes it up;
  *  - dies before it is durable: it was not acknowledged. After: read at the next start.
@@ -64,6 +65,7 @@ struct keeping {
     struct callback *callback; /* to be acknowledged; NULL: of the spool */
     uint32_t batch, number;
     enum ledger_reply kind; /* 0: already known, nothing is kept */
+    bool answered;          /* a stray one: its batch has its results */
     struct buf body, packed;
 };
 
@@ -74,16 +76,8 @@ static void keeping_free(struct keeping *k)
     free(k);
 }
 
-static int count_strays(void *arg, const struct ledger_reply_row *r, struct error *e)
-{
-    uint32_t *count = arg;
-    (void)e;
-    if (r->kind == LEDGER_STRAY)
-        *count = r->page;
-    return 0;
-}
-
-/* Of a batch that has ended: only one that was decided about has something to learn from it. */
+/* Of a batch that has ended only one that was decided about has something to learn, or one whose
+ * results cannot be had another way. */
 static int ended_otherwise(struct keeping *k, struct ledger *l, struct error *e)
 {
     struct ledger_batch row;
@@ -91,22 +85,50 @@ static int ended_otherwise(struct keeping *k, struct ledger *l, struct error *e)
     if (rc != 1)
         return rc < 0 ? rc : 0;
     int state = machine_find(&batch_machine, row.state);
-    if (state == BATCH_DONE)
+    k->answered = state == BATCH_FETCHING || state == BATCH_DONE;
+    if (state == BATCH_DONE && k->engine->setup.operation->delivery != DELIVERY_CALLBACK)
         k->kind = 0;
     return 0;
+}
+
+/* What is kept of its batch already. */
+struct kept {
+    const struct keeping *one;
+    uint32_t strays;
+    bool same; /* these very bytes */
+};
+
+static int compare_kept(void *arg, const struct ledger_reply_row *r, struct error *e)
+{
+    struct kept *kept = arg;
+    (void)e;
+    kept->strays += r->kind == LEDGER_STRAY;
+    if (r->kind == LEDGER_STRAY || r->kind == LEDGER_CALLBACK)
+        kept->same |= slice_eq(r->zstd, buf_slice(&kept->one->packed));
+    return 0;
+}
+
+/* A stray one: kept unless it is known, and counted for tranche status. */
+static int place_stray(struct keeping *k, struct ledger *l, struct error *e)
+{
+    struct kept kept = {.one = k};
+    int64_t strays = 0;
+    int rc = ended_otherwise(k, l, e);
+    if (rc == 0 && k->kind != 0)
+        rc = ledger_each_reply(l, k->batch, true, compare_kept, &kept, e);
+    if (kept.same || kept.strays >= KEPT_MORE)
+        k->kind = 0;
+    if (rc != 0 || k->kind == 0)
+        return rc;
+    k->number = kept.strays + 1;
+    rc = ledger_get_i64(l, LEDGER_KEY_STRAYS, &strays, e);
+    return rc < 0 ? rc : ledger_set_i64(l, LEDGER_KEY_STRAYS, strays + 1, e);
 }
 
 static int apply_keep(struct commit_op *op, struct ledger *l, struct error *e)
 {
     struct keeping *k = (struct keeping *)op;
-    int rc = k->kind == LEDGER_STRAY ? ended_otherwise(k, l, e) : 0;
-    if (rc == 0 && k->kind == LEDGER_STRAY) {
-        uint32_t strays = 0;
-        rc = ledger_each_reply(l, k->batch, false, count_strays, &strays, e);
-        k->number = strays + 1;
-        if (strays >= KEPT_MORE)
-            k->kind = 0;
-    }
+    int rc = k->kind == LEDGER_STRAY ? place_stray(k, l, e) : 0;
     return rc != 0 || k->kind == 0 ? rc
                                    : ledger_add_reply(l, k->batch, k->kind, k->number, 200,
                                                       k->body.len, buf_slice(&k->packed), e);
@@ -140,10 +162,12 @@ static void is_kept(struct commit_op *op, const struct error *e)
             a->count++;
             add_arrival(g, k->batch, k->number, &k->body);
         } else if (k->kind == LEDGER_STRAY) {
+            g->strays++;
             log_write(LOG_WARN, "run",
-                      "a callback for batch %u came after it was decided otherwise: kept, not used"
-                      " (tranche status shows it)",
-                      k->batch);
+                      "a callback for batch %u came after it %s: kept, not used (tranche status"
+                      " counts them)",
+                      k->batch,
+                      k->answered ? "had its result, and differs" : "was decided otherwise");
         }
     }
     keeping_free(k);
@@ -160,7 +184,9 @@ static enum ledger_reply destiny(struct engine *g, const struct token *t, struct
     if (strcmp(text, b->token) != 0)
         return LEDGER_STRAY;
     bool answered = b->answered == b->items && b->state != BATCH_IN_DOUBT;
-    return answered || b->callbacks >= 2 * b->items + KEPT_MORE ? 0 : LEDGER_CALLBACK;
+    if (answered)
+        return op->delivery == DELIVERY_CALLBACK ? LEDGER_STRAY : 0;
+    return b->callbacks >= 2 * b->items + KEPT_MORE ? 0 : LEDGER_CALLBACK;
 }
 
 /* False when it cannot be taken now. */

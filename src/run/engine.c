@@ -525,6 +525,7 @@ void engine_report(const struct engine *g, struct report *r)
         r->batches_in_doubt += s == BATCH_IN_DOUBT;
         r->batches_waiting += s == BATCH_PREPARED;
     }
+    r->strays = g->strays;
     r->spent = g->spent;
     r->reserved = engine_owed(g);
     r->balance = g->balance;

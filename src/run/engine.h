@@ -174,6 +174,7 @@ struct engine {
 
     /* arrivals.c */
     struct arrivals *arrivals; /* NULL: nobody calls back */
+    unsigned strays;           /* callbacks that are kept and not used */
     uint8_t run_id[TOKEN_RUN_LEN];
     struct secret secret; /* wiped at the end */
     char callback_url[256];

@@ -31,9 +31,12 @@ struct loading {
 
 static int load_facts(struct engine *g, struct error *e)
 {
-    int64_t echo = ECHO_UNKNOWN;
+    int64_t echo = ECHO_UNKNOWN, strays = 0;
     int rc = ledger_get_i64(g->ledger, ENGINE_KEY_ECHO, &echo, e);
+    if (rc >= 0)
+        rc = ledger_get_i64(g->ledger, LEDGER_KEY_STRAYS, &strays, e);
     g->echo = (enum echo)echo;
+    g->strays = (unsigned)strays;
     return rc < 0 ? rc : 0;
 }
 

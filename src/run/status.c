@@ -131,7 +131,7 @@ static int add_entry(void *arg, uint32_t shard, struct slice identities, struct 
 static int gather(struct home *h, struct report *r, struct error *e)
 {
     struct totals totals;
-    int64_t whole = 0, resubmitted = 0;
+    int64_t whole = 0, resubmitted = 0, strays = 0;
     uint32_t emitted;
     memset(r, 0, sizeof *r);
     r->run_dir = h->dir;
@@ -154,8 +154,11 @@ static int gather(struct home *h, struct report *r, struct error *e)
         rc = ledger_get_output(h->ledger, &r->output_bytes, &emitted, e);
     if (rc >= 0)
         rc = ledger_get_i64(h->ledger, LEDGER_KEY_WHOLE, &whole, e);
+    if (rc >= 0)
+        rc = ledger_get_i64(h->ledger, LEDGER_KEY_STRAYS, &strays, e);
     if (rc < 0)
         return rc;
+    r->strays = (unsigned)strays;
     rc = totals_resubmitted(h->ledger, &resubmitted, e);
     if (rc < 0)
         return rc;

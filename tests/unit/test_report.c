@@ -72,6 +72,7 @@ static struct report stopped_run(void)
     r.reserved = 400;
     r.batches = 12;
     r.batches_in_doubt = 1;
+    r.strays = 3;
     r.problem = "interrupted by SIGINT";
     r.advice = "tranche resume 'my people.run'";
     r.exit_status = 75;
@@ -438,9 +439,9 @@ static void test_json(void **state)
         "\"list_bytes\":{\"read\":91000,\"total\":91000},\"outcomes\":{\"found\":2010,"
         "\"not_found\":950,\"invalid\":28,\"failed\":0,\"no_credits\":0,\"skipped\":0,"
         "\"in_doubt\":12},\"batches\":{\"total\":12,\"done\":2,\"live\":0,\"waiting\":0,"
-        "\"in_doubt\":1},\"credits\":{\"spent\":8010,\"reserved\":400,\"balance\":91990,\"cap\":"
-        "10000,\"priced\":8010},\"requests\":{\"sent\":14,\"repeated\":0,\"throttled\":0,"
-        "\"failed\":0},\"output_bytes\":91234,\"rate_per_s\":571.429,\"eta_s\":null,"
+        "\"in_doubt\":1,\"stray_callbacks\":3},\"credits\":{\"spent\":8010,\"reserved\":400,"
+        "\"balance\":91990,\"cap\":10000,\"priced\":8010},\"requests\":{\"sent\":14,\"repeated\":0,"
+        "\"throttled\":0,\"failed\":0},\"output_bytes\":91234,\"rate_per_s\":571.429,\"eta_s\":null,"
         "\"exit_status\":75,\"problem\":\"interrupted by SIGINT\",\"advice\":\"tranche resume "
         "'my people.run'\"}\n");
     r.state = "running";
