@@ -110,9 +110,8 @@ bool unstuck_repeats(struct slice email, struct slice domain)
            slice_eq_nocase((struct slice){email.data + email.len - domain.len, domain.len}, domain);
 }
 
-/* All hints that are known are sent, so the identity is made of all; one that cannot be used is
- * none. A domain that only repeats the address's is none either: the vendor has it already, and a
- * row that repeats the address alone would not be recognised. */
+/* All hints that are known are sent; one that cannot be used is none. A domain that only repeats
+ * the address's is none either: the vendor has it already. */
 static const char *enrich_check(const struct operation *op, struct record *r)
 {
     static const enum field hints[] = {FIELD_EMAIL, FIELD_LINKEDIN_URL, FIELD_DOMAIN};

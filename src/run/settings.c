@@ -643,6 +643,25 @@ static int resolve_callbacks(const struct settings *s, struct setup *out, struct
     return 0;
 }
 
+/* Where the run tells how it stands: there is no password, so other hosts must be let in by name. */
+static int resolve_http(const struct settings *s, struct setup *out, struct error *e)
+{
+    if (!s->http)
+        return s->http_public == 1 ? error_set(e, ERR_USAGE,
+                                               "--http-public opens nothing by itself: give the"
+                                               " address with --http ADDR:PORT")
+                                   : 0;
+    if (address_parse(&out->http, s->http, e) != 0)
+        return error_prefix(e, "--http");
+    if (s->http_public != 1 && !address_is_loopback(&out->http))
+        return error_set(e, ERR_USAGE,
+                         "--http: %s can be reached from other hosts, and there is no password:"
+                         " listen on 127.0.0.1:%u, or add --http-public to let all see the run"
+                         " (never people or keys)",
+                         s->http, out->http.port);
+    return 0;
+}
+
 /* OP=N, where OP has its provider: a price belongs to an operation. */
 static int resolve_price(const struct settings *s, struct setup *out, struct error *e)
 {
@@ -686,7 +705,7 @@ static int resolve_base_url(const struct settings *s, struct setup *out, struct 
         return error_set(e, ERR_CONFIG, "--base-url: '%s' cannot be used: %s", out->base_url,
                          problem);
     if (s->clock_speed != SETTING_ABSENT && s->clock_speed != 1 &&
-        strncmp(out->base_url, "http://", 7) != 0)
+        strncasecmp(out->base_url, "http://", 7) != 0)
         return error_set(e, ERR_USAGE,
                          "--clock-speed is for servers on this host: %s keeps the time of day",
                          out->base_url);
@@ -765,7 +784,8 @@ int settings_resolve(const struct settings *s, struct setup *out, struct error *
     if (resolve_tier(s, op->provider, out, e) != 0 || resolve_operation(s, op, out, e) != 0 ||
         resolve_limits(s, out, e) != 0 || resolve_sizes(s, out, e) != 0 ||
         resolve_price(s, out, e) != 0 || resolve_place(s, out, e) != 0 ||
-        resolve_callbacks(s, out, e) != 0 || resolve_doubt(s, out, e) != 0)
+        resolve_callbacks(s, out, e) != 0 || resolve_http(s, out, e) != 0 ||
+        resolve_doubt(s, out, e) != 0)
         return e->code;
     if (s->callback_timeout != SETTING_ABSENT)
         out->asked.deadline_ms = out->alone.deadline_ms = s->callback_timeout;
