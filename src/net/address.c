@@ -62,3 +62,20 @@ void address_format(const struct address *a, char text[ADDRESS_TEXT_SIZE])
 
     snprintf(text, ADDRESS_TEXT_SIZE, "%s%s%s:%u", v6 ? "[" : "", a->host, v6 ? "]" : "", a->port);
 }
+
+bool address_host_is_literal(const char *header)
+{
+    char host[sizeof((struct address *)0)->host];
+    unsigned long long port;
+
+    if (header == NULL)
+        return false;
+    struct slice all = slice_of(header);
+    const char *colon = strrchr(header, ':');
+    if (colon != NULL && strchr(colon, ']') == NULL) {
+        if (!slice_u64(slice_of(colon + 1), &port) || port > UINT16_MAX)
+            return false;
+        all.len = (size_t)(colon - header);
+    }
+    return read_host(all, host, sizeof host);
+}

@@ -22,4 +22,9 @@ bool address_is_loopback(const struct address *a);
 /* The way address_parse reads it. */
 void address_format(const struct address *a, char text[ADDRESS_TEXT_SIZE]);
 
+/* Whether a Host header names no name: an IP address or localhost, with a port or without. A page
+ * from elsewhere whose name was made to lead to this host (DNS rebinding) sends that name, so a
+ * listener without a password answers only who passes. NULL does not. */
+bool address_host_is_literal(const char *header);
+
 #endif

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "report/metrics.h"
 #include "run/callbacks.h"
 #include "run/inbox.h"
 #include "run/key.h"
@@ -47,8 +48,9 @@ struct arrivals {
     unsigned spooled;         /* callbacks taken from the spool that are not durable here yet */
     struct inbox_place known; /* what is before it, the spool need not keep */
     struct arrival *first, **last;
-    unsigned count; /* of them, and of those on their way into the ledger */
-    bool reachable; /* the address leads here */
+    unsigned count;                /* of them, and of those on their way into the ledger */
+    uint64_t accepted, duplicates; /* durable; known already, so that nothing was kept */
+    bool reachable;                /* the address leads here */
     bool closed;
     struct {
         struct client_call call;
@@ -158,6 +160,8 @@ static void is_kept(struct commit_op *op, const struct error *e)
             callbacks_ack(k->callback);
         else
             a->spooled--;
+        a->accepted++;
+        a->duplicates += k->kind == 0;
         if (k->kind == LEDGER_CALLBACK) {
             a->count++;
             add_arrival(g, k->batch, k->number, &k->body);
@@ -389,6 +393,27 @@ void arrivals_address(const struct engine *g, const char *token, char *text, siz
     else
         snprintf(text, size, "%s/callbacks/%s/%s", g->callback_url,
                  g->setup.operation->provider->name, token);
+}
+
+void arrivals_measure(const struct engine *g, struct metrics *m)
+{
+    const struct arrivals *a = g->arrivals;
+    struct callbacks_counts counts = {0};
+
+    if (a == NULL)
+        return;
+    if (a->listener != NULL)
+        callbacks_counts(a->listener, &counts);
+    m->has_callbacks = true;
+    m->callbacks_accepted = a->accepted;
+    m->callbacks_duplicate = a->duplicates;
+    m->callbacks_pending = a->count;
+    m->callbacks_failed = counts.failed;
+    m->callbacks_oversized = counts.oversized;
+    for (unsigned i = 0; i < CALLBACKS_REFUSALS_COUNT && i < METRICS_REASONS; i++) {
+        m->reasons[i] = callbacks_refusal_word((enum callbacks_refusal)i);
+        m->refused[i] = counts.refused[i];
+    }
 }
 
 bool arrivals_ready(const struct engine *g)

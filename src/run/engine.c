@@ -418,7 +418,9 @@ static int open_loop(struct engine *g, struct error *e)
     }
     uv_timer_start(&g->tick, on_tick, TICK_MS, TICK_MS);
     rc = client_create(&g->client, &g->loop, &options, e);
-    return rc == 0 ? arrivals_open(g, e) : rc;
+    if (rc == 0)
+        rc = arrivals_open(g, e);
+    return rc == 0 ? monitor_open(g, e) : rc;
 }
 
 static void on_client_closed(void *arg)
@@ -429,6 +431,7 @@ static void on_client_closed(void *arg)
 /* Nothing is under way: close every handle and let the loop run dry. */
 static void close_loop(struct engine *g)
 {
+    monitor_close(g);
     arrivals_close(g);
     if (g->client != NULL)
         client_close(g->client, on_client_closed, NULL);

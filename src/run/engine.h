@@ -100,6 +100,8 @@ struct emitter;
 struct submission;
 struct fetch;
 struct arrivals;
+struct metrics;
+struct server;
 
 struct engine {
     uv_loop_t loop;
@@ -178,6 +180,8 @@ struct engine {
     uint8_t run_id[TOKEN_RUN_LEN];
     struct secret secret; /* wiped at the end */
     char callback_url[256];
+
+    struct server *monitor; /* of monitor.c; NULL: nobody looks */
 
     /* emitter.c */
     struct emitter *emitter;
@@ -343,6 +347,12 @@ void arrivals_read(struct engine *g, struct batch *b, uint32_t number, struct hi
                    const struct error *e);
 /* The address for this attempt at the batch: `text` has room for 512 bytes. Empty: none. */
 void arrivals_address(const struct engine *g, const char *token, char *text, size_t size);
+/* What came so far, where any is taken. */
+void arrivals_measure(const struct engine *g, struct metrics *m);
+
+/* monitor.c: the run's numbers over HTTP, where setup.http says so */
+int monitor_open(struct engine *g, struct error *e);
+void monitor_close(struct engine *g);
 
 /* doubt.c */
 /* Whether more may be known of this batch in doubt than when the run looked last. */

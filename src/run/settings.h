@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "net/address.h"
 #include "provider/provider.h"
 
 #define SETTING_ABSENT    INT64_MIN
@@ -112,6 +113,7 @@ struct setup {
     const char *callback_url;    /* without a slash at its end; NULL in a sandbox */
     const char *callback_listen; /* NULL: the spool alone, or a sandbox */
     const char *spool;           /* NULL: none */
+    struct address http;         /* of metrics, status and page; its host "": none */
     int64_t max_credits;         /* INT64_MAX: no cap */
     int64_t max_doubt_credits;
     int64_t max_wait_ms, doubt_wait_ms, timeout_ms, drain_timeout_ms, linger_ms;

@@ -41,3 +41,19 @@ void window_take(struct window *w, int64_t now_ms)
     if (w->used < w->count)
         w->used++;
 }
+
+uint32_t window_used(const struct window *w, int64_t now_ms)
+{
+    /* Of the ring in its order of time, find the first that counts still. */
+    uint32_t oldest = w->used < w->count ? 0 : w->next, low = 0, high = w->used;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        uint64_t at = (uint64_t)oldest + middle;
+        if (w->sent[at < w->count ? at : at - w->count] + w->per_ms <= now_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return w->used - low;
+}

@@ -22,5 +22,7 @@ void window_deinit(struct window *w);
 int64_t window_ready(const struct window *w, int64_t now_ms);
 /* A request goes now. Only when window_ready says so. */
 void window_take(struct window *w, int64_t now_ms);
+/* How many of the `count` are used up at this moment. */
+uint32_t window_used(const struct window *w, int64_t now_ms);
 
 #endif
