@@ -235,6 +235,13 @@ static int look_at_attempt(void *arg, const struct ledger_attempt *a, struct err
     return 0;
 }
 
+/* Whether what the vendor accepted is asked for by an id, which then must be there. */
+static bool goes_by_id(const struct verifying *v, const struct ledger_batch *b)
+{
+    const struct operation *op = b->alone ? &v->setup.alone : &v->setup.asked;
+    return op->delivery == DELIVERY_PAGES || op->delivery == DELIVERY_POLL;
+}
+
 /* Nothing was sent without a row: as many attempts as the batches count, and none that went further
  * without one. */
 static int check_records_of_spend(struct verifying *v, struct error *e)
@@ -248,7 +255,7 @@ static int check_records_of_spend(struct verifying *v, struct error *e)
             offend(v, "batch %u is %s and was never armed", id, v->batches[id].state);
         if ((state == BATCH_ACCEPTED || state == BATCH_WAITING || state == BATCH_FETCHING ||
              state == BATCH_DONE) &&
-            v->batches[id].vendor_id[0] == '\0')
+            goes_by_id(v, &v->batches[id]) && v->batches[id].vendor_id[0] == '\0')
             offend(v, "batch %u is %s and has no vendor's id", id, v->batches[id].state);
     }
     if (armed != v->attempts)
