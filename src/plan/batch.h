@@ -96,6 +96,7 @@ struct batch {
     unsigned tries;        /* failures in a row of the request it is at */
     int64_t waited_ms;     /* since when it waits, monotonic: paces polls */
     int64_t queue_ms;      /* how long of that it probably stood in the vendor's queue */
+    int64_t turn_ms;       /* when that ends, monotonic; or when it was last seen worked on */
     unsigned polls;        /* answered ones */
     uint32_t callbacks;    /* stored so far */
     uint32_t page_rows;    /* of a full page */

@@ -348,8 +348,6 @@ void arrivals_read(struct engine *g, struct batch *b, uint32_t number, struct hi
     if (op->items_max == 1 && (b->state == BATCH_ACCEPTED || b->state == BATCH_WAITING)) {
         batch_move(b, BATCH_FETCHING);
         b->page_count = b->pages_done = 0; /* there is none to fetch */
-        if (g->setup.slots > 0)
-            slots_left(&g->slots, clock_mono_ms());
     }
     scatter_hits(g, b, LEDGER_CALLBACK, number, h);
 }

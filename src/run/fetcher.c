@@ -268,6 +268,37 @@ static void move(struct engine *g, struct batch *b, enum batch_state to)
     engine_commit(g, &m->op);
 }
 
+/* Where it stands in the vendor's queue, by what was accepted before it. Where the vendor calls
+ * back, what it did not call about is not done. */
+static void stand_in_queue(struct engine *g, struct batch *b)
+{
+    double unfinished = 0;
+    for (unsigned i = 0; i < g->batch_count; i++) {
+        const struct batch *o = g->batches[i];
+        bool ahead = o != b && (o->state == BATCH_ACCEPTED || o->state == BATCH_WAITING) &&
+                     o->accepted_ms <= b->accepted_ms;
+        if (ahead)
+            unfinished +=
+                g->arrivals != NULL ? 1 : slots_unfinished(&g->slots, o->turn_ms, b->waited_ms);
+    }
+    b->queue_ms = slots_queue_ms(&g->slots, unfinished);
+    b->turn_ms = b->waited_ms + b->queue_ms;
+}
+
+/* When a record in the vendor's slots or queue is asked for next. */
+static int64_t worth_asking_ms(const struct engine *g, const struct batch *b)
+{
+    return b->waited_ms + (g->arrivals != NULL ? slots_safety_ms(&g->slots, b->queue_ms, b->polls)
+                                               : slots_poll_ms(&g->slots, b->queue_ms, b->polls));
+}
+
+/* A poll tells, if it is the first, how fast the vendor works. */
+static void learn(struct engine *g, const struct batch *b, bool done)
+{
+    if (g->setup.slots > 0 && g->arrivals == NULL && b->polls == 0)
+        slots_learn(&g->slots, done);
+}
+
 void fetcher_accepted(struct engine *g, struct batch *b)
 {
     const struct operation *op = engine_operation(g, b);
@@ -277,14 +308,8 @@ void fetcher_accepted(struct engine *g, struct batch *b)
         int64_t waited = clock_wall_ms() - b->accepted_ms;
         b->not_before_ms = now + op->deadline_ms - (waited > 0 ? waited : 0);
     } else if (g->setup.slots > 0) {
-        unsigned ahead = 0;
-        for (unsigned i = 0; i < g->batch_count; i++) {
-            enum batch_state s = g->batches[i]->state;
-            ahead += g->batches[i] != b && (s == BATCH_ACCEPTED || s == BATCH_WAITING);
-        }
-        b->queue_ms = slots_queue_ms(&g->slots, ahead, now);
-        b->not_before_ms = now + (g->arrivals != NULL ? slots_safety_ms(&g->slots, b->queue_ms, 0)
-                                                      : slots_poll_ms(&g->slots, b->queue_ms, 0));
+        stand_in_queue(g, b);
+        b->not_before_ms = worth_asking_ms(g, b);
     } else {
         b->not_before_ms = now + op->poll_first_ms;
     }
@@ -311,24 +336,24 @@ static void still_pending(struct engine *g, struct batch *b, bool queued)
 {
     const struct operation *op = engine_operation(g, b);
     int64_t now = clock_mono_ms(), next;
+    learn(g, b, false);
     b->polls++;
+    b->turn_ms = now;
     if (queued) {
         b->waited_ms = now;
         b->queue_ms = 0;
+        if (g->setup.slots > 0)
+            stand_in_queue(g, b);
     }
     if (now >= deadline_of(op, b)) {
         fetcher_give_up(g, b);
         return;
     }
-    if (g->setup.slots > 0 && !queued) {
-        next =
-            b->waited_ms + (g->arrivals != NULL ? slots_safety_ms(&g->slots, b->queue_ms, b->polls)
-                                                : slots_poll_ms(&g->slots, b->queue_ms, b->polls));
-        if (next < now + op->poll_first_ms)
-            next = now + op->poll_first_ms;
-    } else {
-        next = now + batch_poll_pause_ms(b, now, op->poll_first_ms, op->poll_max_ms);
-    }
+    next = g->setup.slots > 0
+               ? worth_asking_ms(g, b)
+               : now + batch_poll_pause_ms(b, now, op->poll_first_ms, op->poll_max_ms);
+    if (next < now + op->poll_first_ms)
+        next = now + op->poll_first_ms;
     if (b->state == BATCH_ACCEPTED)
         move(g, b, BATCH_WAITING);
     b->not_before_ms = next;
@@ -338,7 +363,7 @@ static void still_pending(struct engine *g, struct batch *b, bool queued)
 static void poll_is_page(struct engine *g, struct fetch *f)
 {
     struct batch *b = f->batch;
-    slots_left(&g->slots, clock_mono_ms());
+    learn(g, b, true);
     batch_move(b, BATCH_FETCHING);
     if (!batch_pages_begin(b, 1, 1)) {
         engine_stopf(g, ERR_INTERNAL, "no memory for the result of batch %u", b->id);
