@@ -28,20 +28,6 @@
 #define SLOTS_MAX      100000
 #define UNLIMITED      "unlimited"
 
-const char *sim_scenario_help(void)
-{
-    return "A scenario is a JSON file: {\"seed\": N, \"speed\": N, VENDOR: {...}, ...}, each "
-           "vendor "
-           "with any of\n"
-           "  tier, form             words; form: in which documented shape it answers\n"
-           "  balance, found_percent, slots\n"
-           "  latency                {\"min_ms\", \"mean_ms\", \"max_ms\"}, or one by kind\n"
-           "  callbacks              {\"lost_percent\", \"duplicated_percent\", \"late_percent\", "
-           "\"late_ms\",\n"
-           "                         \"swapped_percent\", \"forged_percent\"}\n"
-           "  queue_ms, items_per_s, shuffle, faults   as the options of these names\n";
-}
-
 /* ---- the options ---- */
 
 static bool find_tier(const struct vendor *v, const char *name)
@@ -76,6 +62,31 @@ static void name_forms(const struct vendor *v, char *text, size_t size)
     *text = '\0';
     for (unsigned i = 0; i < VENDOR_FORMS_MAX && v->forms[i] && len < size; i++)
         len += (size_t)snprintf(text + len, size - len, "%s%s", i ? ", " : "", v->forms[i]);
+}
+
+const char *sim_scenario_help(void)
+{
+    static char text[4096];
+    size_t len = (size_t)snprintf(
+        text, sizeof text,
+        "A scenario is a JSON file: {\"seed\": N, \"speed\": N, VENDOR: {...}, ...}, each vendor "
+        "with any of\n"
+        "  tier, form             words; form: in which documented shape it answers\n"
+        "  balance, found_percent, slots\n"
+        "  latency                {\"min_ms\", \"mean_ms\", \"max_ms\"}, or one by kind\n"
+        "  callbacks              {\"lost_percent\", \"duplicated_percent\", \"late_percent\", "
+        "\"late_ms\",\n"
+        "                         \"swapped_percent\", \"forged_percent\"}\n"
+        "  queue_ms, items_per_s, shuffle, faults   as the options of these names\n");
+    for (size_t i = 0; vendor_table[i] && len < sizeof text; i++) {
+        char tiers[128], forms[128];
+        name_tiers(vendor_table[i], tiers, sizeof tiers);
+        name_forms(vendor_table[i], forms, sizeof forms);
+        len +=
+            (size_t)snprintf(text + len, sizeof text - len, "%-8s  tiers %s\n          forms %s\n",
+                             vendor_table[i]->name, tiers, forms);
+    }
+    return text;
 }
 
 static void set_vendor(struct shop_settings *s, const struct vendor *v, const struct sim_options *o,

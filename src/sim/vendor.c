@@ -3,7 +3,8 @@
 
 #include "sim/vendors.h"
 
-const struct vendor *const vendor_table[] = {&enrichso_vendor, &wiza_vendor, &zeliq_vendor, NULL};
+const struct vendor *const vendor_table[] = {&enrichso_vendor, &wiza_vendor,    &zeliq_vendor,
+                                             &prospiq_vendor,  &unstuck_vendor, NULL};
 _Static_assert(sizeof vendor_table / sizeof *vendor_table <= VENDORS_MAX + 1, "too many vendors");
 
 const struct vendor *vendor_find(struct slice name)

@@ -5,6 +5,8 @@
 #include "sim/vendor.h"
 
 extern const struct vendor enrichso_vendor;
+extern const struct vendor prospiq_vendor;
+extern const struct vendor unstuck_vendor;
 extern const struct vendor wiza_vendor;
 extern const struct vendor zeliq_vendor;
 
