@@ -14,7 +14,7 @@
 #define TEXT_SIZE  1024
 
 #define COLUMNS       100
-#define WHOM_COLUMN   58 /* where the fields to ask by stand */
+#define WHOM_COLUMN   66 /* where the fields to ask by stand */
 #define OPTION_COLUMN 34 /* where an option's text begins */
 
 static const char *const class_names[RATE_CLASSES] = {
@@ -183,7 +183,9 @@ static void append_operation(struct buf *b, const struct operation *op)
 
     if (!configured(&made, op, op->provider->tiers, NULL))
         made = *op;
-    buf_append_format(b, "  %-18s", made.name);
+    char name[64];
+    snprintf(name, sizeof name, "%s/%s", made.provider->name, made.name);
+    buf_append_format(b, "  %-26s", name);
     append_amount(b, made.price, 7);
     append_amount(b, made.items_max, 10);
     buf_append_format(b, "   %-14s", delivery_words(&made));
@@ -381,7 +383,7 @@ static void append_provider(struct buf *b, const struct provider *p, bool whole)
     buf_append_format(b, "%s: %s, %s\n", p->name, p->title, p->doc);
     buf_append_format(b, "  key %s or %s_FILE; address %s\n\n", p->key_env, p->key_env,
                       p->base_url ? p->base_url : "none, give it with --base-url");
-    buf_append_format(b, "  %-18s%7s%10s   %-14s", "OPERATION", "CREDITS", "BATCH", "ANSWERED");
+    buf_append_format(b, "  %-26s%7s%10s   %-14s", "OPERATION", "CREDITS", "BATCH", "ANSWERED");
     pad_to(b, WHOM_COLUMN);
     buf_append_text(b, "ASKED BY\n");
     for (const struct operation *op = p->operations; op->name; op++)
