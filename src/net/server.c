@@ -87,6 +87,7 @@ struct server {
     unsigned handles;   /* open libuv handles */
     uint16_t port;
     uint64_t connections; /* ever */
+    unsigned open;        /* of them */
     uint64_t oversized;   /* requests whose bodies were too long */
     unsigned flight;      /* requests */
     struct server_options options;
@@ -341,12 +342,14 @@ static void peer_create(struct server *s, struct MHD_Connection *connection, voi
     if (s->peers)
         s->peers->link = &p->next;
     s->peers = p;
+    s->open++;
 }
 
-static void peer_destroy(struct peer *p)
+static void peer_destroy(struct server *s, struct peer *p)
 {
     if (p == NULL)
         return;
+    s->open--;
     *p->link = p->next;
     if (p->next)
         p->next->link = p->link;
@@ -359,7 +362,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
         peer_create(arg, connection, context);
     else
-        peer_destroy(*context);
+        peer_destroy(arg, *context);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_message(void *arg, const char *format,
@@ -381,13 +384,16 @@ static void on_timer(uv_timer_t *timer);
 static void server_run(struct server *s)
 {
     MHD_UNSIGNED_LONG_LONG ms;
+    bool full = s->open >= s->options.connections_max;
     s->resumed = false;
     MHD_run(s->daemon);
     if (s->closing)
         return;
+    /* It watches the listening socket again only in the run after the one that made room. */
+    bool room = full && s->open < s->options.connections_max;
     bool due = MHD_get_timeout(s->daemon, &ms) == MHD_YES;
     /* An idle handle and not a timer of 0 ms: libuv looks at descriptors between its rounds. */
-    if (s->resumed || (due && ms == 0))
+    if (s->resumed || room || (due && ms == 0))
         uv_idle_start(&s->idle, on_idle);
     else
         uv_idle_stop(&s->idle);

@@ -18,8 +18,9 @@
 
 #include "net/server.h"
 
-#define BODY_MAX    (48 << 20)
-#define BODY_MEMORY (256 << 10)
+#define CONNECTIONS_MAX 8
+#define BODY_MAX        (48 << 20)
+#define BODY_MEMORY     (256 << 10)
 
 struct fixture {
     uv_loop_t loop;
@@ -143,7 +144,7 @@ static int open_with(void **state, size_t body_max)
     uv_timer_init(&f->loop, &f->timer);
     f->wake.data = f->timer.data = f;
     struct server_options o = {.address = "127.0.0.1",
-                               .connections_max = 8,
+                               .connections_max = CONNECTIONS_MAX,
                                .idle_timeout_s = 2,
                                .arrival_timeout_s = 3,
                                .body_max = body_max,
@@ -440,6 +441,22 @@ static void test_arrival_timeout(void **state)
     assert_int_equal(f->handled, 0);
 }
 
+/* Beyond the limit a connection waits in the kernel, and is served when there is room again. */
+static void test_connection_limit(void **state)
+{
+    struct fixture *f = *state;
+    int silent[CONNECTIONS_MAX];
+    for (int i = 0; i < CONNECTIONS_MAX; i++)
+        assert_true((silent[i] = peer_connect(server_port(f->server))) >= 0);
+    struct peer *p = calloc(1, sizeof(*p));
+    p->head = "GET /x HTTP/1.1\r\n" CLOSE "\r\n";
+    exchange(f, p);
+    assert_non_null(strstr(p->reply, "|/x|"));
+    free(p);
+    for (int i = 0; i < CONNECTIONS_MAX; i++)
+        close(silent[i]);
+}
+
 /* A request that nobody answered must not keep the server from closing. */
 static void test_close_with_waiting(void **state)
 {
@@ -494,6 +511,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_connections, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_timeout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_arrival_timeout, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_connection_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_with_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_create_errors, setup, teardown),
     };
