@@ -47,6 +47,8 @@ struct arrivals {
     uv_timer_t spool_timer;
     unsigned spooled;         /* callbacks taken from the spool that are not durable here yet */
     struct inbox_place known; /* what is before it, the spool need not keep */
+    bool more;                /* the spool has some that could not be taken when it was looked at */
+    bool looked;              /* it was read to its end once */
     struct arrival *first, **last;
     unsigned count;                /* of them, and of those on their way into the ledger */
     uint64_t accepted, duplicates; /* durable; known already, so that nothing was kept */
@@ -237,8 +239,15 @@ static void on_callback(void *arg, struct callback *c)
 static int on_spooled(void *arg, const struct segment_entry *entry)
 {
     struct engine *g = arg;
+    const struct token *t = &entry->token;
     bool ours = slice_eq(entry->provider, slice_of(g->setup.operation->provider->name));
-    return ours && !take(g, &entry->token, entry->body, NULL); /* 1: enough for now */
+    if (ours && (t->batch == 0 || t->batch > g->batch_last_id)) {
+        log_write(LOG_WARN, "run", "the spool has a callback for batch %u, which there is not",
+                  t->batch);
+        return 0; /* it must not stand in the way of the others */
+    }
+    g->arrivals->more = ours && !take(g, t, entry->body, NULL);
+    return g->arrivals->more; /* 1: enough for now */
 }
 
 /* What was taken and is durable here, the spool is told of; then more is taken. */
@@ -254,10 +263,25 @@ static void on_spool(uv_timer_t *timer)
     if (place.segment != a->known.segment || place.offset != a->known.offset)
         rc = inbox_done(a->inbox, place, &e);
     a->known = place;
+    a->more = false;
     if (rc == 0)
         rc = inbox_take(a->inbox, on_spooled, g, &e);
     if (rc != 0 && e.code != 0)
         engine_stop(g, &e);
+    if (rc == 0 && !a->more && !a->looked) {
+        a->looked = true;
+        engine_poke(g);
+    }
+}
+
+bool arrivals_behind(struct engine *g)
+{
+    const struct arrivals *a = g->arrivals;
+    if (a == NULL || ((a->inbox == NULL || a->looked) && a->spooled == 0 && a->count == 0))
+        return false;
+    snprintf(g->waiting, sizeof g->waiting, "callbacks that are here to be read");
+    engine_wake_at(g, clock_mono_ms() + SPOOL_MS);
+    return true;
 }
 
 /* --- reading one ----------------------------------------------------------------------------- */

@@ -149,7 +149,9 @@ int doubt_reopen(struct engine *g, struct error *e)
 
 void doubt_pump(struct engine *g)
 {
-    /* Evidence comes by callbacks or not at all. */
+    /* Evidence comes by callbacks or not at all; what is here already need not be waited for. */
+    if (arrivals_behind(g))
+        return;
     int64_t now = clock_mono_ms(), wait = g->arrivals != NULL ? g->setup.operation->doubt_ms : 0;
     if (g->doubt_since_ms == 0)
         g->doubt_since_ms = now;

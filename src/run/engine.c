@@ -88,7 +88,8 @@ void engine_limits(struct engine *g, const struct rate_limit *limits, unsigned c
     static const unsigned rooms = sizeof g->windows / sizeof g->windows[0];
     bool same = g->window_count == count;
     for (unsigned i = 0; same && i < count; i++)
-        same = g->windows[i].count == limits[i].count && g->windows[i].per_ms == limits[i].per_ms;
+        same = g->windows[i].count == limits[i].count &&
+               g->windows[i].per_ms == limits[i].per_ms + ENGINE_RATE_SLACK_MS;
     if (same)
         return;
     for (unsigned i = 0; i < g->window_count; i++)
@@ -98,7 +99,7 @@ void engine_limits(struct engine *g, const struct rate_limit *limits, unsigned c
         g->gates[c].window_count = 0;
     for (unsigned i = 0; i < count && i < rooms; i++) {
         struct window *w = &g->windows[i];
-        if (!window_init(w, limits[i].count, limits[i].per_ms))
+        if (!window_init(w, limits[i].count, limits[i].per_ms + ENGINE_RATE_SLACK_MS))
             abort();
         g->window_count++;
         for (unsigned c = 0; c < RATE_CLASSES; c++)
@@ -251,10 +252,10 @@ static bool busy(const struct engine *g)
 
 static void give_up_in_time(struct engine *g, struct batch *b, int64_t at_ms)
 {
-    if (clock_mono_ms() >= at_ms)
-        fetcher_give_up(g, b);
-    else
+    if (clock_mono_ms() < at_ms)
         engine_wake_at(g, at_ms);
+    else if (!arrivals_behind(g)) /* it may be among those that came while no run was up */
+        fetcher_give_up(g, b);
 }
 
 /* Pages between their request and their answers' being durable, of all batches, are what holds

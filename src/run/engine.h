@@ -49,6 +49,8 @@
 /* So many submissions in a row that end in doubt stop the run: a vendor that accepts and then fails
  * would put the whole list in doubt, at full price. */
 #define ENGINE_DOUBTS_MAX 3
+/* A request may reach the vendor so much later than one before it did: windows are that longer. */
+#define ENGINE_RATE_SLACK_MS 20
 /* So many batches of one item in a row that are refused as wrong (400, 422) stop the run: it is not
  * the items. */
 #define ENGINE_REFUSED_MAX 100
@@ -167,6 +169,7 @@ struct engine {
     char refused_cause[128];
     unsigned short_of_credits; /* 402s in a row, each with the balance known */
     unsigned throttled_row;    /* 429s to submissions in a row */
+    int64_t throttled_ms;      /* when the last of them came; monotonic */
     unsigned doubts_row;       /* submissions in a row that ended in doubt */
     unsigned refused_row;      /* batches of one in a row that were refused as wrong */
     int64_t unreachable_until_ms;
@@ -338,6 +341,9 @@ int arrivals_open(struct engine *g, struct error *e);
 void arrivals_close(struct engine *g);
 void arrivals_free(struct engine *g);
 void arrivals_pump(struct engine *g);
+/* Whether callbacks are here already and not read: nothing may be concluded from their absence. The
+ * pump runs again when that may have changed. */
+bool arrivals_behind(struct engine *g);
 /* Whether submissions may go: the address is known to lead here. */
 bool arrivals_ready(const struct engine *g);
 /* A callback that an earlier process stored and did not read. body: as it came; taken. */

@@ -399,6 +399,8 @@ static int merge_one(struct settings *given, const struct settings *stored, cons
 
 int settings_merge(struct settings *given, const struct settings *stored, struct error *e)
 {
+    bool listened_for = given->spool && !given->callback_listen;
+
     /* The environment is of this process: it comes before what the last one was told. */
     if (!given->provider)
         given->provider = stored->provider;
@@ -410,6 +412,9 @@ int settings_merge(struct settings *given, const struct settings *stored, struct
     for (const struct several *l = lists; l < lists + LISTS_LEN; l++)
         if (merge_list(given, stored, l, e) != 0)
             return e->code;
+    /* The listener of the spool has the address that was the run's own. */
+    if (listened_for)
+        given->callback_listen = NULL;
     return 0;
 }
 
