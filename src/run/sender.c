@@ -280,7 +280,12 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
             g->balance = -1;
         /* However little it asks for: each try is a whole body, and a row in the ledger. */
         int64_t least = BACKOFF_BASE_MS << (g->throttled_row < 6 ? g->throttled_row : 6);
-        g->throttled_row++;
+        least = least / g->setup.clock_speed + 1;
+        /* Several under way at once are told together: that is once. */
+        if (s->sent_ms >= g->throttled_ms) {
+            g->throttled_row++;
+            g->throttled_ms = now;
+        }
         if (pause < least)
             pause = least;
         engine_pause(g, RATE_SUBMIT, now + pause);
