@@ -105,7 +105,7 @@ static void measure_pace(const struct engine *g, int64_t now_ms, struct metrics 
         struct metrics_window w = {.requests = class_name(window_classes(g, from)),
                                    .limit = from->count,
                                    .used = window_used(from, now_ms)};
-        rate_format(from->count, from->per_ms, w.name);
+        rate_format(from->count, from->per_ms - ENGINE_RATE_SLACK_MS, w.name);
         if (!measured(m, &w))
             m->windows[m->window_count++] = w;
     }

@@ -82,11 +82,44 @@ static void refuses_what_is_none(void **state)
     }
 }
 
+/* Host headers: what names no name passes, with a port and without. */
+static void tells_names_from_addresses(void **state)
+{
+    static const char *const literals[] = {"127.0.0.1", "127.0.0.1:8080",   "192.168.7.8:80",
+                                           "localhost", "LocalHost:8080",   "[::1]",
+                                           "[::1]:443", "[2001:db8::8]:80", "0.0.0.0:0"};
+    static const char *const names[] = {"",
+                                        "example.org",
+                                        "example.org:8080",
+                                        "localhost.example.org",
+                                        "127.0.0.1.example.org:80",
+                                        "localhost:",
+                                        "127.0.0.1:x",
+                                        "127.0.0.1:65536",
+                                        "::1",
+                                        "[::1",
+                                        "[::1]x",
+                                        "2130706433",
+                                        "0x7f.1",
+                                        "127.0.0.1 ",
+                                        "127.0.0.1,example.org"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof literals / sizeof literals[0]; i++)
+        if (!address_host_is_literal(literals[i]))
+            fail_msg("refused: %s", literals[i]);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (address_host_is_literal(names[i]))
+            fail_msg("taken: %s", names[i]);
+    assert_false(address_host_is_literal(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_addresses),
         cmocka_unit_test(refuses_what_is_none),
+        cmocka_unit_test(tells_names_from_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -889,6 +889,53 @@ static void callback_timeout(void **state)
     assert_int_equal(u.asked.deadline_ms, 6000);
 }
 
+/* --http: loopback for nothing, other addresses by leave. */
+static void where_to_be_watched(void **state)
+{
+    static const struct {
+        const char *http;
+        int64_t public;
+        const char *host; /* NULL: refused, and what it says */
+        const char *says;
+    } rows[] = {
+        {NULL, SETTING_ABSENT, "", NULL},
+        {"127.0.0.1:8080", SETTING_ABSENT, "127.0.0.1", NULL},
+        {"127.8.9.1:0", 0, "127.8.9.1", NULL},
+        {"localhost:0", SETTING_ABSENT, "127.0.0.1", NULL},
+        {"[::1]:9", SETTING_ABSENT, "::1", NULL},
+        {"127.0.0.1:0", 1, "127.0.0.1", NULL},
+        {"0.0.0.0:9", 1, "0.0.0.0", NULL},
+        {"192.168.1.2:9", 1, "192.168.1.2", NULL},
+        {"0.0.0.0:9", SETTING_ABSENT, NULL, "--http-public"},
+        {"[::]:9", 0, NULL, "no password"},
+        {"[::ffff:127.0.0.1]:9", SETTING_ABSENT, NULL, "--http-public"},
+        {"192.168.1.2:9", SETTING_ABSENT, NULL, "127.0.0.1:9"},
+        {"8080", SETTING_ABSENT, NULL, "--http: '8080' has no port"},
+        {"example.org:80", 1, NULL, "not an IP address"},
+        {NULL, 1, NULL, "--http ADDR:PORT"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct settings s;
+        struct setup u;
+        struct error e = {0};
+        settings_init(&s);
+        s.provider = FINDER;
+        s.http = rows[i].http;
+        s.http_public = rows[i].public;
+        int rc = settings_resolve(&s, &u, &e);
+        if (rows[i].host == NULL) {
+            if (rc != ERR_USAGE || strstr(e.message, rows[i].says) == NULL)
+                fail_msg("%s: %d %s", rows[i].http, rc, e.message);
+        } else {
+            if (rc != 0)
+                fail_msg("%s: %s", rows[i].http, e.message);
+            assert_string_equal(u.http.host, rows[i].host);
+        }
+    }
+}
+
 static void an_address_has_a_longest(void **state)
 {
     struct settings s;
@@ -953,6 +1000,7 @@ int main(void)
         cmocka_unit_test(a_callback_address_has_a_longest),
         cmocka_unit_test(callback_timeout),
         cmocka_unit_test(an_address_has_a_longest),
+        cmocka_unit_test(where_to_be_watched),
         cmocka_unit_test(a_sandbox_needs_neither_address_nor_key),
     };
 

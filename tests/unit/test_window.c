@@ -146,6 +146,35 @@ static void edge(void **state)
     window_deinit(&w);
 }
 
+/* Against a count of all moments there were. */
+static void used(void **state)
+{
+    static const uint32_t counts[] = {1, 2, 7, 60};
+    uint64_t seed = 7;
+
+    (void)state;
+    for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++) {
+        int64_t sent[2000], now = 0;
+        unsigned n = 0;
+        struct window w;
+        assert_true(window_init(&w, counts[k], 1000));
+        for (int step = 0; step < 4000; step++) {
+            uint32_t expected = 0;
+            now += (int64_t)(next_random(&seed) % (1500 / counts[k]));
+            for (unsigned i = 0; i < n; i++)
+                expected += sent[i] + 1000 > now;
+            assert_int_equal(window_used(&w, now), expected);
+            assert_int_equal(window_ready(&w, now) <= now, expected < counts[k]);
+            if (expected < counts[k] && n < 2000) {
+                window_take(&w, now);
+                sent[n++] = now;
+            }
+        }
+        assert_true(n > counts[k]);
+        window_deinit(&w);
+    }
+}
+
 static void pauses(void **state)
 {
     static const struct {
@@ -200,8 +229,8 @@ static void budget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(saturated), cmocka_unit_test(bursts), cmocka_unit_test(edge),
-        cmocka_unit_test(pauses),    cmocka_unit_test(budget),
+        cmocka_unit_test(used), cmocka_unit_test(saturated), cmocka_unit_test(bursts),
+        cmocka_unit_test(edge), cmocka_unit_test(pauses),    cmocka_unit_test(budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
