@@ -236,7 +236,7 @@ static int configure(struct operation *op, const struct provider_tier *tier, str
         return alone(op);
     }
     if (webhook) {
-        op->calls_back = true;
+        op->calls_back = op->calls_asked = true;
         op->parse_callback = enrichso_callback;
         op->doubt_ms = CALLBACK_DOUBT_MS;
     }

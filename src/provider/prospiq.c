@@ -441,7 +441,7 @@ static int configure(struct operation *op, const struct provider_tier *tier, str
     }
     op->page_rows = op->items_max;
     if (webhook) {
-        op->calls_back = true;
+        op->calls_back = op->calls_asked = true;
         op->parse_callback = callback_parse;
         op->doubt_ms = 600000; /* "within seconds", and tried again with pauses of unknown length */
     }

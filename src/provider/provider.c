@@ -326,7 +326,7 @@ static const char *delivery_problem(const struct operation *o)
         return "a submission that does not fit the delivery";
     if (called && (!o->calls_back || o->deadline_ms == 0))
         return "callbacks only, and none are taken or waited for";
-    if (o->calls_back != (o->parse_callback != NULL))
+    if (o->calls_back != (o->parse_callback != NULL) || (o->calls_asked && !o->calls_back))
         return "callbacks that nothing reads";
     if ((pages || poll) && (o->poll_first_ms <= 0 || o->poll_max_ms < o->poll_first_ms))
         return "impossible pauses between polls";

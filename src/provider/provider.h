@@ -164,8 +164,9 @@ struct operation {
     const char *name;  /* "email-finder" */
     const char *title; /* one line for `tranche providers` */
     enum delivery delivery;
-    bool calls_back; /* it can be given an address to call back to (DELIVERY_CALLBACK: it must) */
-    bool query;      /* a GET: what the body functions write is the query ("?email=..."), and there
+    bool calls_back;  /* it can be given an address to call back to (DELIVERY_CALLBACK: it must) */
+    bool calls_asked; /* and an option of this run asks for it: then it needs such an address */
+    bool query;       /* a GET: what the body functions write is the query ("?email=..."), and there
                         is no body. At most one item. */
     /* Whether result rows say which question they answer is found out first: batches have one item
      * until a row came. Rows without echo make the rest go by `alone`. */

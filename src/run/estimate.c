@@ -146,7 +146,7 @@ static void figure(const struct estimate *s, const struct setup *setup, struct f
     f->time_ms = time_for(setup, f->batches, reads_of(op, f->batches, f->pages), &binding);
     if (binding != NULL) {
         char rate[40];
-        rate_format(binding->count, binding->per_ms, rate);
+        rate_format(binding->count, binding->per_ms * setup->clock_speed, rate);
         snprintf(f->binding, sizeof f->binding, "%s %s", rate,
                  binding->classes == RATE_BIT(RATE_SUBMIT) ? "submissions" : "requests");
     }

@@ -604,8 +604,7 @@ static void resolve_clock(const struct settings *s, struct setup *out)
 static int resolve_callbacks(const struct settings *s, struct setup *out, struct error *e)
 {
     const struct operation *op = out->operation;
-    bool needed = op->delivery == DELIVERY_CALLBACK ||
-                  (op->calls_back && strcmp(operation_set(op, "webhook"), "on") == 0);
+    bool needed = op->delivery == DELIVERY_CALLBACK || op->calls_asked;
 
     out->callback_url = s->callback_url;
     out->callback_listen = s->callback_listen;
@@ -641,9 +640,10 @@ static int resolve_callbacks(const struct settings *s, struct setup *out, struct
         return error_set(e, ERR_USAGE, "--callback-url: '%s' cannot be used: %s", s->callback_url,
                          problem);
     if (!op->calls_back)
-        return error_set(
-            e, ERR_USAGE, "--callback-url: %s/%s calls nobody back%s", op->provider->name, op->name,
-            operation_set(op, "webhook")[0] != '\0' ? ", unless --set webhook=on says so" : "");
+        return error_set(e, ERR_USAGE,
+                         "--callback-url: %s/%s calls nobody back as it is asked here; tranche"
+                         " providers says whether an option changes that",
+                         op->provider->name, op->name);
     out->called = true;
     return 0;
 }

@@ -376,6 +376,7 @@ static void test_status(void **state)
         "  output     people.ndjson, so far 3,000 records, 91 KB\n"
         "  records    3,400 answered of 10,000 (34.0 %), 571/s, about 12 s left\n"
         "  batches    12: 8 done, 3 live, 0 waiting, 1 in doubt\n"
+        "  callbacks  3 came after their batches had ended otherwise: kept, not used\n"
         "  credits    8,010 spent of at most 10,000, up to 400 more for what is in flight or in "
         "doubt; balance 91,990\n"
         "  requests   14 sent, 3 repeated, 0 told to slow down, 0 failed\n"

@@ -822,10 +822,13 @@ static void where_the_vendor_calls(void **state)
         {{"zeliq/email", {{"callback_url", "http://127.0.0.1:9000", 0}, LISTEN}}, NULL, false},
         /* An address that nobody would call. */
         {{FINDER, {URL, LISTEN}},
-         "--callback-url: " FINDER " calls nobody back, unless --set webhook=on says so",
+         "--callback-url: " FINDER " calls nobody back as it is asked here; tranche providers says"
+         " whether an option changes that",
          false},
         {{"unstuck/enrich", {URL, LISTEN, {"base_url", "https://u.example", 0}}},
-         "--callback-url: unstuck/enrich calls nobody back",
+         "--callback-url: unstuck/enrich calls nobody back as it is asked here; tranche providers "
+         "says"
+         " whether an option changes that",
          false},
         /* A sandbox is called without being told. */
         {{"zeliq/email", {{"sandbox", NULL, 1}, URL, LISTEN}},
