@@ -160,6 +160,7 @@ struct engine {
     int64_t balance_ms; /* wall clock, when the vendor last said it */
     bool day_known;     /* the balance says what is left of the vendor's day */
     bool balance_fresh, balance_busy;
+    bool balance_moved; /* by a settlement while it was being read */
     int64_t balance_not_before_ms;
     unsigned balance_tries;
     uint32_t items_cap;      /* after a 413; 0: none */
@@ -299,6 +300,8 @@ void fetcher_accepted(struct engine *g, struct batch *b);
 void fetcher_balance(struct engine *g);
 /* The vendor says what is left. fresh: nothing was submitted or settled since. */
 void fetcher_balance_is(struct engine *g, int64_t credits, bool fresh);
+/* What was held for a batch and not used may be back: what is known is too little. */
+void fetcher_balance_moves(struct engine *g);
 void fetcher_poll(struct engine *g, struct batch *b, const struct batch_need *need);
 /* Whether the page could be asked for now. */
 bool fetcher_page(struct engine *g, struct batch *b, const struct batch_need *need);

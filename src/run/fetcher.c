@@ -202,6 +202,12 @@ void fetcher_balance_is(struct engine *g, int64_t credits, bool fresh)
     g->balance_ms = clock_wall_ms();
 }
 
+void fetcher_balance_moves(struct engine *g)
+{
+    g->balance_fresh = false;
+    g->balance_moved = g->balance_busy;
+}
+
 /* The vendor's day is a calendar day: what it says is used up comes back at midnight, UTC. */
 static void day_is(struct engine *g, const struct balance_reply *said)
 {
@@ -225,7 +231,8 @@ static void balance_known(struct engine *g, struct fetch *f)
         return;
     }
     g->balance_tries = 0;
-    fetcher_balance_is(g, f->balance.credits < 0 ? BALANCE_UNLIMITED : f->balance.credits, true);
+    fetcher_balance_is(g, f->balance.credits < 0 ? BALANCE_UNLIMITED : f->balance.credits,
+                       !g->balance_moved);
     day_is(g, &f->balance);
 }
 
@@ -618,6 +625,7 @@ void fetcher_balance(struct engine *g)
         return;
     struct fetch *f = new_fetch(g, FETCH_BALANCE, NULL, 0);
     g->setup.operation->provider->build_balance(&f->call.request);
+    g->balance_moved = false;
     g->balance_busy = start(g, f);
 }
 

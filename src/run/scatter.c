@@ -425,6 +425,8 @@ void scatter_hits(struct engine *g, struct batch *b, enum ledger_reply kind, uin
         b->credits = b->used = said->used;
     if (said->balance >= 0)
         fetcher_balance_is(g, said->balance, false);
+    else if (said->used >= 0 && said->used < b->cost_max)
+        fetcher_balance_moves(g);
     shape_row(b, &s->row);
     s->op.apply = apply_scatter;
     s->op.done = scatter_is_durable;
