@@ -5,8 +5,9 @@
 #   tests/run.sh [quick|full|crash|sanitizers]
 #
 # quick        release by gcc (and by clang where it is installed) and the ASan+UBSan build, without
-#              warnings; unit tests in both; command line tests; layers; 20 kills. What CI runs.
-# full         the same with clang's build required, and 200 kills
+#              warnings; unit tests in both; command line tests; layers; every operation of every
+#              vendor; 20 kills. What CI runs.
+# full         the same with clang's build required, the vendors in all their forms, and 200 kills
 # crash        the release under 1000 kills
 # sanitizers   unit tests, command line tests and kills under ASan+UBSan, then under TSan
 #
@@ -147,6 +148,14 @@ sandbox() {
         $runner tests/crash/sandbox.sh --kills "$2"
 }
 
+# vendors PRESET [OPTION...]: every operation against its simulator.
+vendors() {
+    local preset=$1
+    shift
+    TRANCHE=$build/$preset/tranche script "vendors-$preset" timeout -k 10 1200 \
+        $runner tests/vendors.sh "$@"
+}
+
 end() {
     local good bad
     while read -r good bad; do
@@ -162,11 +171,12 @@ end() {
 
 # What needs the release waits beside what is still being compiled, on however few processors.
 quick() {
-    local beside=() pid
+    local beside=() pid forms=()
+    [ "$mode" != full ] || forms=(--forms)
     compile release || end
     { kills release "$1"; sandbox release 4; } >"$logs/beside-kills.txt" 2>&1 &
     beside+=($!)
-    command_line release >"$logs/beside-bats.txt" 2>&1 &
+    { command_line release; vendors release "${forms[@]}"; } >"$logs/beside-bats.txt" 2>&1 &
     beside+=($!)
     script layers tests/layers.sh
     if [ "$mode" = full ] || command -v clang >/dev/null; then
