@@ -250,7 +250,17 @@ static int on_spooled(void *arg, const struct segment_entry *entry)
     return g->arrivals->more; /* 1: enough for now */
 }
 
-/* What was taken and is durable here, the spool is told of; then more is taken. */
+/* What was taken is durable here: the spool is told. */
+static int tell_spool(struct arrivals *a, struct error *e)
+{
+    struct inbox_place place = inbox_place(a->inbox);
+    int rc = 0;
+    if (place.segment != a->known.segment || place.offset != a->known.offset)
+        rc = inbox_done(a->inbox, place, e);
+    a->known = place;
+    return rc;
+}
+
 static void on_spool(uv_timer_t *timer)
 {
     struct engine *g = timer->data;
@@ -258,11 +268,7 @@ static void on_spool(uv_timer_t *timer)
     struct error e = {0};
     if (g->commit == NULL || a->spooled > 0)
         return;
-    struct inbox_place place = inbox_place(a->inbox);
-    int rc = 0;
-    if (place.segment != a->known.segment || place.offset != a->known.offset)
-        rc = inbox_done(a->inbox, place, &e);
-    a->known = place;
+    int rc = tell_spool(a, &e);
     a->more = false;
     if (rc == 0)
         rc = inbox_take(a->inbox, on_spooled, g, &e);
@@ -577,6 +583,10 @@ void arrivals_close(struct engine *g)
     a->listener = NULL;
     if (a->spool_timer.data != NULL)
         uv_close((uv_handle_t *)&a->spool_timer, NULL);
+    /* Else it would keep for good what nobody takes again. */
+    struct error e = {0};
+    if (a->inbox != NULL && a->spooled == 0 && tell_spool(a, &e) != 0)
+        log_write(LOG_WARN, "run", "the spool is not told what was taken: %s", e.message);
 }
 
 struct arrivals *arrivals_create(void)

@@ -680,7 +680,8 @@ void fetcher_end(struct engine *g, struct batch *b)
         engine_wait(g, until, "callbacks with the results");
         return;
     }
-    if (b->unmatched > 0 || b->repeated > 0)
+    /* One record's callback that came twice is nothing to speak of. */
+    if (b->unmatched > 0 || (b->repeated > 0 && b->items > 1))
         log_write(LOG_WARN, "run", "batch %u: %u rows belong to none of its records, %u came twice",
                   b->id, b->unmatched, b->repeated);
     if (b->answered == 0 && b->unmatched > 0) {
