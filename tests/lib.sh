@@ -76,6 +76,15 @@ gone() {
     done
 }
 
+# free_port: one that nobody listens on, below those that the system gives out by itself.
+free_port() {
+    local port
+    while port=$((20000 + RANDOM % 12000)) && (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        :
+    done
+    echo "$port"
+}
+
 # sim_get PAGE, sim_post PAGE: what the simulator says as the judge of a client, of $sim_vendor
 # (enrichso unless set); see src/sim/audit.h.
 sim_get() {
