@@ -40,6 +40,7 @@ moments_sql() {
     cat <<SQL
 SELECT 'state ' || state || ' ' || count(*) FROM batch GROUP BY state;
 SELECT 'step page stored, its answers not' FROM reply WHERE kind = 2 AND scattered = 0 LIMIT 1;
+SELECT 'step callback stored, its answers not' FROM reply WHERE kind = 3 AND scattered = 0 LIMIT 1;
 SELECT 'step batch decided and not sent again' FROM decision d JOIN batch b ON b.id = d.batch
     WHERE b.state IN ('PREPARED', 'ACCEPTED') AND d.at_ms > b.armed_ms LIMIT 1;
 SELECT 'step body refused, its items not yet in others' FROM attempt a JOIN batch b ON b.id = a.batch
