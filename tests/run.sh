@@ -6,7 +6,7 @@
 #
 # quick        release by gcc (and by clang where it is installed) and the ASan+UBSan build, without
 #              warnings; unit tests in both; command line tests; layers; every operation of every
-#              vendor; 20 kills. What CI runs.
+#              vendor; 20 kills, and 20 while callbacks come. What CI runs.
 # full         the same with clang's build required, the vendors in all their forms, and 200 kills
 # crash        the release under 1000 kills
 # sanitizers   unit tests, command line tests and kills under ASan+UBSan, then under TSan
@@ -143,6 +143,11 @@ kills() {
     TRANCHE=$build/$1/tranche script "kill-$1" timeout -k 10 $((600 + $2 * 30)) \
         $runner tests/crash/kill.sh --kills "$2"
 }
+# callbacks PRESET OPTION...: callbacks that go wrong, and kills while they come. It mostly waits.
+callbacks() {
+    TRANCHE=$build/$1/tranche script "callbacks-$1" timeout -k 10 3600 \
+        $runner tests/crash/callbacks.sh "${@:2}"
+}
 sandbox() {
     TRANCHE=$build/$1/tranche script "sandbox-$1" timeout -k 10 1200 \
         $runner tests/crash/sandbox.sh --kills "$2"
@@ -176,6 +181,8 @@ quick() {
     compile release || end
     { kills release "$1"; sandbox release 4; } >"$logs/beside-kills.txt" 2>&1 &
     beside+=($!)
+    callbacks release --kills "$1" >"$logs/beside-callbacks.txt" 2>&1 &
+    beside+=($!)
     { command_line release; vendors release "${forms[@]}"; } >"$logs/beside-bats.txt" 2>&1 &
     beside+=($!)
     script layers tests/layers.sh
@@ -189,13 +196,14 @@ quick() {
     for pid in "${beside[@]}"; do
         wait "$pid"
     done
-    cat "$logs/beside-bats.txt" "$logs/beside-kills.txt"
+    cat "$logs/beside-bats.txt" "$logs/beside-kills.txt" "$logs/beside-callbacks.txt"
 }
 
 crash() {
     compile release tranche || end
     kills release 1000
     sandbox release 20
+    callbacks release --kills 1000
 }
 
 sanitizers() {
@@ -209,6 +217,7 @@ sanitizers() {
         unit $preset
         command_line $preset
         kills $preset 20
+        callbacks $preset --part kills --kills 20
     done
 }
 

@@ -252,7 +252,7 @@ outstanding() {
     local vendor
     for vendor in zeliq wiza; do
         begin_case "outstanding-$vendor" $vendor 1000
-        scenario 1 '"latency": {"min_ms": 6000, "mean_ms": 7500, "max_ms": 9000}'
+        scenario 1 '"latency": {"min_ms": 8000, "mean_ms": 11000, "max_ms": 14000}'
         undisturbed
         simulate "$case"
         kill_outstanding
@@ -276,13 +276,13 @@ flood() {
     local vendor kills delivered landed
     for vendor in zeliq wiza; do
         begin_case "flood-$vendor" $vendor 1000
-        scenario 1 '"latency": {"min_ms": 6000, "mean_ms": 7500, "max_ms": 9000}'
+        scenario 1 '"latency": {"min_ms": 8000, "mean_ms": 11000, "max_ms": 14000}'
         undisturbed
         simulate "$case"
         kill_outstanding
         listen
         for kills in 1 2 3; do
-            threshold=$((kills * 200))
+            threshold=$((kills * 100))
             until_true delivered_more
             stop_listener KILL
             listen
@@ -360,7 +360,8 @@ killed_run() {
                 # after that is decided.
                 until_true settled
                 enrich "$out" "${options[@]}"
-                [ $? -le 1 ] || fail "the run ended with $?"
+                status=$?
+                [ $status -le 1 ] || fail "the run ended with $status"
                 decide_all "$must" || fail "batches in doubt cannot be decided"
                 ;;
             *) fail "the run ended with $status: $(tail -n 3 "$case/log")" ;;
