@@ -375,6 +375,7 @@ void arrivals_read(struct engine *g, struct batch *b, uint32_t number, struct hi
     }
     if (evidence)
         note(g, b, 0, true);
+    b->waited_ms = clock_mono_ms();
     if (op->items_max == 1 && (b->state == BATCH_ACCEPTED || b->state == BATCH_WAITING)) {
         batch_move(b, BATCH_FETCHING);
         b->page_count = b->pages_done = 0; /* there is none to fetch */
@@ -616,8 +617,8 @@ void arrivals_free(struct engine *g)
 
 bool arrivals_owed(const struct engine *g)
 {
-    if (g->arrivals == NULL || g->arrivals->listener == NULL || g->arrivals->inbox != NULL ||
-        g->setup.operation->delivery != DELIVERY_CALLBACK)
+    if (g->arrivals == NULL || !g->arrivals->reachable || g->arrivals->listener == NULL ||
+        g->arrivals->inbox != NULL || g->setup.operation->delivery != DELIVERY_CALLBACK)
         return false;
     for (unsigned i = 0; i < g->batch_count; i++)
         if (g->batches[i]->state == BATCH_ACCEPTED || g->batches[i]->state == BATCH_WAITING)

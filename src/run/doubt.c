@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/totals.h"
 
 struct deciding {
     struct commit_op op;
@@ -142,9 +143,12 @@ int doubt_reopen(struct engine *g, struct error *e)
     int rc = ledger_begin(g->ledger, e);
     if (rc == 0)
         rc = ledger_each_batch(g->ledger, reopen, &r, e);
-    if (rc == 0)
-        rc = ledger_commit(g->ledger, e);
-    return rc < 0 ? rc : r.published;
+    /* In the same transaction: a process that dies here must find a run with work to do. */
+    if (rc == 0 && r.published)
+        rc = totals_start_over(g->ledger, e);
+    if (rc == 0 && r.published)
+        rc = ledger_set(g->ledger, LEDGER_KEY_STATE, SLICE_LIT("running"), e);
+    return rc == 0 ? ledger_commit(g->ledger, e) : rc;
 }
 
 void doubt_pump(struct engine *g)

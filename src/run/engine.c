@@ -108,6 +108,17 @@ void engine_limits(struct engine *g, const struct rate_limit *limits, unsigned c
     }
 }
 
+void engine_echo(struct engine *g, enum echo echo)
+{
+    g->echo = echo;
+    if (echo != ECHO_MISSING)
+        return;
+    settings_go_alone(g->settings, &g->setup);
+    engine_limits(g, g->setup.limits, g->setup.limit_count);
+    bool few = g->setup.live_max < ENGINE_FLIGHT_MAX;
+    g->gates[RATE_SUBMIT].flight_max = few ? g->setup.live_max : ENGINE_FLIGHT_MAX;
+}
+
 void engine_abandon(struct engine *g)
 {
     g->abandoned = true;

@@ -243,6 +243,9 @@ uint64_t engine_random(void);
 const struct operation *engine_operation(const struct engine *g, const struct batch *b);
 /* The open batch of that number; NULL when there is none. */
 struct batch *engine_batch(const struct engine *g, uint32_t id);
+/* Whether the vendor's rows have an echo is known: without one, it is asked one by one from now on,
+ * within the limits of that. */
+void engine_echo(struct engine *g, enum echo echo);
 /* Wait until this moment for the vendor: until then no request of the class goes. */
 void engine_pause(struct engine *g, enum rate_class class, int64_t until_ms);
 /* The vendor says what the account may do: count with that from now on. */
@@ -366,8 +369,8 @@ void monitor_close(struct engine *g);
 /* doubt.c */
 /* Whether more may be known of this batch in doubt than when the run looked last. */
 bool doubt_reopens(const struct setup *s, const struct ledger_batch *row);
-/* At the start of a process, before anything is loaded: take such batches up again. 1 when records
- * were published as in doubt, so that the output must be made anew; 0 not. */
+/* At the start of a process, before anything is loaded: take such batches up again. Where their
+ * records were published as in doubt, the output begins anew. */
 int doubt_reopen(struct engine *g, struct error *e);
 /* Nothing is left but batches in doubt. */
 void doubt_pump(struct engine *g);

@@ -80,9 +80,12 @@ static void describe(const struct fetch *f, char *out, size_t size)
     const struct http_reply *r = &f->reply;
     if (f->unusable.code != 0)
         snprintf(out, size, "%.200s", f->unusable.message);
-    else if (r->end == HTTP_REPLY)
+    else if (r->end == HTTP_REPLY && f->class == REPLY_REFUSED)
         snprintf(out, size, "HTTP %ld%s%s", r->status, f->problem.text[0] ? ": " : "",
                  f->problem.text);
+    else if (r->end == HTTP_REPLY) /* its words may name people */
+        snprintf(out, size, "HTTP %ld%s%s", r->status, f->problem.type[0] ? ", " : "",
+                 f->problem.type);
     else
         snprintf(out, size, "%s", r->problem[0] != '\0' ? r->problem : "given up");
 }
@@ -377,6 +380,7 @@ static void poll_is_page(struct engine *g, struct fetch *f)
         return;
     }
     f->page = 1;
+    b->busy = true; /* until its answers are durable: a callback may have come as well */
     batch_page_busy(b, 1);
     store(g, f);
 }
@@ -401,6 +405,7 @@ static void poll_known(struct engine *g, struct fetch *f)
         poll_is_page(g, f);
         return;
     }
+    b->waited_ms = clock_mono_ms(); /* from here on for callbacks that bring what pages lack */
     b->vendor_failed = f->poll.phase == POLL_FAILED;
     if (b->vendor_failed)
         snprintf(b->note, sizeof b->note, "%s", ENGINE_VENDOR_FAILED);
@@ -631,6 +636,13 @@ void fetcher_balance(struct engine *g)
 
 void fetcher_poll(struct engine *g, struct batch *b, const struct batch_need *need)
 {
+    /* When it is worth asking is no quota that --max-wait would be about. */
+    if (b->tries == 0 && need->not_before_ms > clock_mono_ms()) {
+        if (!g->stopping)
+            snprintf(g->waiting, sizeof g->waiting, "the vendor's work");
+        engine_wake_at(g, need->not_before_ms);
+        return;
+    }
     if (!may_read(g, need->not_before_ms))
         return;
     struct fetch *f = new_fetch(g, FETCH_POLL, b, 0);

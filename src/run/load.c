@@ -35,7 +35,7 @@ static int load_facts(struct engine *g, struct error *e)
     int rc = ledger_get_i64(g->ledger, ENGINE_KEY_ECHO, &echo, e);
     if (rc >= 0)
         rc = ledger_get_i64(g->ledger, LEDGER_KEY_STRAYS, &strays, e);
-    g->echo = (enum echo)echo;
+    engine_echo(g, (enum echo)echo);
     g->strays = (unsigned)strays;
     return rc < 0 ? rc : 0;
 }
@@ -254,8 +254,11 @@ static int load_open_batch(struct loading *load, struct batch *b, struct error *
         if (op->delivery != DELIVERY_PAGES)
             b->page_count = 0; /* the one there is, is stored; or a callback brought the result */
     }
-    if (b->state >= BATCH_ACCEPTED)
+    if (b->attempt > 0)
         rc = ledger_each_reply(g->ledger, b->id, true, load_reply, load, e);
+    if (rc == 0 && b->state == BATCH_FETCHING && op->delivery == DELIVERY_REPLY &&
+        b->page_count == 0)
+        return error_set(e, ERR_DATA, "the ledger lacks the reply that batch %u is made of", b->id);
     b->settled = b->state == BATCH_IN_DOUBT && b->answered == b->items;
     return rc;
 }

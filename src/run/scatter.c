@@ -198,6 +198,13 @@ static void answered(struct engine *g, struct batch *b, uint32_t shard)
     g->answered++;
 }
 
+/* Whether a reply has its batch for itself from when it is stored until its answers are durable.
+ * Several pages may be under way at once; whatever else brings results is read alone. */
+static bool alone_at_it(const struct operation *op, enum ledger_reply kind)
+{
+    return kind == LEDGER_CALLBACK || op->delivery != DELIVERY_PAGES;
+}
+
 /* The vendor did not look at them: they wait again, and nothing goes before there are credits. */
 static void wait_again(struct engine *g, const struct batch *unlooked)
 {
@@ -223,10 +230,10 @@ static void scatter_is_durable(struct commit_op *op, const struct error *e)
             answered(g, b, shard_of(h->rows[i].record));
         if (s->kind == LEDGER_PAGE)
             batch_page_done(b, s->page, h->said.page.rows);
-        else
+        if (alone_at_it(s->hits->operation, s->kind))
             b->busy = false;
         if (s->echo != ECHO_UNKNOWN)
-            g->echo = s->echo;
+            engine_echo(g, s->echo);
         if (s->unlooked != NULL)
             wait_again(g, s->unlooked);
         if (b->state == BATCH_SPLIT)
@@ -388,7 +395,7 @@ static void let_go(struct scattering *s)
         memset(&gone, 0, sizeof gone);
     }
     s->mine = kept;
-    if (b->items > 0)
+    if (b->items > 0 || s->unlooked == NULL)
         return;
     batch_move(b, BATCH_SPLIT);
     b->ended_ms = clock_wall_ms();
@@ -458,6 +465,14 @@ static void stored_parse(struct work *work)
     if (json_parse(j, buf_slice(&p->body), &root, &p->unusable) == 0)
         p->hits = scatter_parse(work->engine, p->batch, p->kind, root, &p->unusable);
     json_destroy(j);
+    /* Whole is a reply with as many rows as it was asked for, or one that says what it cost. */
+    if (p->hits != NULL && p->kind == LEDGER_PAGE && p->operation->delivery == DELIVERY_REPLY &&
+        p->hits->said.page.rows < p->batch->items && p->hits->said.page.used < 0) {
+        error_set(&p->unusable, ERR_DATA, "it has %u rows for %u items, and no total of credits",
+                  p->hits->said.page.rows, p->batch->items);
+        scatter_free(p->hits);
+        p->hits = NULL;
+    }
 }
 
 /* What was paid for and cannot be read, and nobody will give it again. */
@@ -535,6 +550,8 @@ void scatter_stored(struct engine *g, struct batch *b, enum ledger_reply kind, u
     p->operation = engine_operation(g, b);
     p->kind = kind;
     p->page = page;
+    if (alone_at_it(p->operation, kind))
+        b->busy = true;
     buf_take(&p->body, body);
     p->work.run = stored_parse;
     p->work.done = stored_parsed;

@@ -120,6 +120,35 @@ static void keep_reply(struct submission *s, const struct http_reply *reply)
         buf_reset(&s->packed); /* only without memory; the id in the batch's row is what counts */
 }
 
+/* How a request ended, in one sentence: with the vendor's words, and without them. */
+struct cause {
+    char full[256], shown[256];
+};
+
+static void describe(const struct http_reply *reply, const struct problem *problem,
+                     struct cause *out)
+{
+    if (reply->end == HTTP_REPLY)
+        snprintf(out->shown, sizeof out->shown, "HTTP %ld", reply->status);
+    else
+        snprintf(out->shown, sizeof out->shown, "%s",
+                 reply->problem[0] != '\0' ? reply->problem : "the request was given up");
+    if (reply->end == HTTP_REPLY && problem->text[0] != '\0')
+        snprintf(out->full, sizeof out->full, "HTTP %ld: %.200s", reply->status, problem->text);
+    else
+        memcpy(out->full, out->shown, sizeof out->full);
+}
+
+/* cause: with the vendor's words, for the ledger; shown: without, for the log. */
+static void doubt(struct submission *s, const char *cause, const char *shown)
+{
+    s->end = "in-doubt";
+    batch_move(s->batch, BATCH_IN_DOUBT);
+    snprintf(s->batch->note, sizeof s->batch->note, "%s", cause);
+    log_write(LOG_WARN, "run", "batch %u (%u items, at most %lld credits) is in doubt: %s",
+              s->batch->id, s->batch->items, (long long)s->batch->cost_max, shown);
+}
+
 static void accepted(struct engine *g, struct submission *s)
 {
     struct batch *b = s->batch;
@@ -166,6 +195,10 @@ static void has_results(struct engine *g, struct submission *s, struct http_repl
 {
     struct batch *b = s->batch;
     keep_reply(s, reply);
+    if (s->packed.len == 0) {
+        doubt(s, "there is no memory to keep its reply", "there is no memory to keep its reply");
+        return;
+    }
     s->kept = LEDGER_PAGE;
     buf_take(&s->results, &reply->body);
     accepted(g, s);
@@ -174,19 +207,22 @@ static void has_results(struct engine *g, struct submission *s, struct http_repl
         engine_stopf(g, ERR_INTERNAL, "no memory for the results of batch %u", b->id);
 }
 
-static void doubt(struct submission *s, const char *cause)
+/* A refusal of the account is said in the vendor's words. One of the items may name people, who
+ * belong neither into logs nor onto the page: its words are in a file of the run directory. */
+static void stop_for(struct engine *g, int code, const struct batch *b, const struct cause *c)
 {
-    s->end = "in-doubt";
-    batch_move(s->batch, BATCH_IN_DOUBT);
-    snprintf(s->batch->note, sizeof s->batch->note, "%s", cause);
-    log_write(LOG_WARN, "run", "batch %u (%u items, at most %lld credits) is in doubt: %s",
-              s->batch->id, s->batch->items, (long long)s->batch->cost_max, cause);
-}
-
-static void stop_for(struct engine *g, int code, const struct batch *b, const char *cause)
-{
-    engine_stopf(g, code, "%s refused batch %u: %s", g->setup.operation->provider->title, b->id,
-                 cause);
+    const char *title = g->setup.operation->provider->title;
+    if (code == ERR_REFUSED || strcmp(c->full, c->shown) == 0) {
+        engine_stopf(g, code, "%s refused batch %u: %s", title, b->id, c->full);
+        return;
+    }
+    struct error e = {0};
+    char *path = file_join(g->dir, "refusal.txt");
+    if (file_replace(path, slice_of(c->full), true, &e) != 0)
+        log_write(LOG_WARN, "run", "%s", e.message);
+    engine_stopf(g, code, "%s refused batch %u: %s; what it said is in %s", title, b->id, c->shown,
+                 path);
+    free(path);
 }
 
 /* Splits of the batch that this one comes from; counted so that a vendor that refuses everything is
@@ -208,7 +244,7 @@ static struct family *family_of(struct engine *g, const struct batch *b)
 /* A refusal that is an item's fault: where the vendor names the item, it is taken out; else halves
  * tell, unless both halves are refused alike. */
 static void bad_items(struct engine *g, struct submission *s, const struct problem *problem,
-                      const char *cause)
+                      const struct cause *cause)
 {
     const struct operation *op = g->setup.operation;
     struct batch *b = s->batch;
@@ -234,20 +270,20 @@ static void bad_items(struct engine *g, struct submission *s, const struct probl
     }
     s->single = -1;
     bool alike = b->parent != 0 && b->parent == g->refused_parent &&
-                 strncmp(cause, g->refused_cause, 100) == 0;
+                 strncmp(cause->full, g->refused_cause, 100) == 0;
     if (alike || f->splits >= most) {
         stop_for(g, ERR_UNAVAILABLE, b, cause);
         return;
     }
     f->splits++;
     g->refused_parent = b->parent;
-    snprintf(g->refused_cause, sizeof g->refused_cause, "%.100s", cause);
+    snprintf(g->refused_cause, sizeof g->refused_cause, "%.100s", cause->full);
     s->next_step = NEXT_HALVE;
 }
 
 static void not_applied(struct engine *g, struct submission *s, enum reply_class class,
                         const struct http_reply *reply, const struct problem *problem,
-                        const char *cause)
+                        const struct cause *cause)
 {
     struct batch *b = s->batch;
     int64_t now = clock_mono_ms();
@@ -255,7 +291,7 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
     g->doubts_row = 0;
     if (class != REPLY_BAD_ITEMS)
         g->refused_row = 0;
-    snprintf(b->note, sizeof b->note, "%s", cause);
+    snprintf(b->note, sizeof b->note, "%s", cause->full);
     if (class == REPLY_BAD_ITEMS) {
         bad_items(g, s, problem, cause);
         return;
@@ -267,10 +303,10 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
         if (s->sent_ms >= g->unreachable_until_ms)
             g->unreachable_until_ms = now + backoff_pause_ms(++g->unreachable, engine_random());
         b->not_before_ms = g->unreachable_until_ms;
-        engine_trouble(g, "submission", cause);
+        engine_trouble(g, "submission", cause->shown);
         if (g->unreachable > UNREACHABLE_MAX)
             engine_stopf(g, ERR_UNAVAILABLE, "%s cannot be reached: %s",
-                         g->setup.operation->provider->title, cause);
+                         g->setup.operation->provider->title, cause->shown);
     } else if (class == REPLY_THROTTLED) {
         int64_t pause = reply->hints.retry_after_ms >= 0 ? reply->hints.retry_after_ms
                                                          : problem->retry_after_ms;
@@ -299,13 +335,13 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
             engine_stopf(g, ERR_STOPPED,
                          "out of credits: %s. Buy credits and resume, or end what was not sent:"
                          " tranche resolve %s --finish",
-                         cause, g->dir);
+                         cause->full, g->dir);
         /* Of several under way at once all may be refused for one lack. */
         if (g->balance >= 0)
             g->short_of_credits++;
         g->balance = -1;
         if (g->short_of_credits > 2)
-            engine_stopf(g, ERR_STOPPED, "out of credits: %s", cause);
+            engine_stopf(g, ERR_STOPPED, "out of credits: %s", cause->full);
     } else if (class == REPLY_REFUSED) {
         stop_for(g, ERR_REFUSED, b, cause);
     } else {
@@ -313,26 +349,19 @@ static void not_applied(struct engine *g, struct submission *s, enum reply_class
     }
 }
 
-/* How the request ended, in one sentence. */
-static void describe(const struct http_reply *reply, const struct problem *problem, char *out,
-                     size_t size)
-{
-    if (reply->end == HTTP_REPLY && problem->text[0] != '\0')
-        snprintf(out, size, "HTTP %ld: %.200s", reply->status, problem->text);
-    else if (reply->end == HTTP_REPLY)
-        snprintf(out, size, "HTTP %ld", reply->status);
-    else
-        snprintf(out, size, "%s",
-                 reply->problem[0] != '\0' ? reply->problem : "the request was given up");
-}
-
 static void learn_limits(struct engine *g, struct json_value root)
 {
     const struct provider *p = g->setup.operation->provider;
     struct rate_limit limits[RATE_LIMITS_MAX];
     unsigned count = p->parse_limits != NULL ? p->parse_limits(root, limits) : 0;
-    if (count > 0)
-        engine_limits(g, limits, count);
+    if (count == 0 || g->settings->rate != NULL)
+        return; /* what the user says rules */
+    for (unsigned i = 0; i < count; i++)
+        limits[i].per_ms = limits[i].per_ms / g->setup.clock_speed + 1;
+    const struct rate_limit *own = g->setup.operation->limits;
+    for (unsigned i = 0; i < RATE_LIMITS_MAX && own[i].count > 0 && count < RATE_LIMITS_MAX; i++)
+        limits[count++] = own[i];
+    engine_limits(g, limits, count);
 }
 
 static void on_submitted(struct client_call *call, struct http_reply *reply)
@@ -345,11 +374,11 @@ static void on_submitted(struct client_call *call, struct http_reply *reply)
     struct error e = {0};
     struct problem problem = {.retry_after_ms = -1};
     struct submit_reply said = {.items = -1, .reserved = -1, .price = -1, .balance = -1};
-    char cause[256];
+    struct cause cause;
     if (j == NULL)
         abort();
     bool results = op->delivery == DELIVERY_REPLY && reply->end == HTTP_REPLY &&
-                   reply->status >= 200 && reply->status < 300;
+                   reply->status >= 200 && reply->status < 300 && reply->body.len > 0;
     bool whole = !results && reply->end == HTTP_REPLY &&
                  json_parse(j, buf_slice(&reply->body), &root, &e) == 0;
     if (reply->end == HTTP_REPLY && reply->status >= 300)
@@ -358,7 +387,7 @@ static void on_submitted(struct client_call *call, struct http_reply *reply)
         results ? REPLY_OK : op->classify(reply, true, whole ? &root : NULL, &problem);
     if (class == REPLY_THROTTLED && whole)
         learn_limits(g, root);
-    describe(reply, &problem, cause, sizeof cause);
+    describe(reply, &problem, &cause);
     gate_done(&g->gates[RATE_SUBMIT], class != REPLY_DOUBT && class != REPLY_RETRY, s->sent_ms,
               clock_mono_ms(), engine_random());
     if (results) {
@@ -368,16 +397,17 @@ static void on_submitted(struct client_call *call, struct http_reply *reply)
     } else if (class == REPLY_OK || class == REPLY_DOUBT) {
         g->failures++;
         if (reply->end == HTTP_REPLY && reply->status < 300)
-            snprintf(cause, sizeof cause, "HTTP %ld with a reply that cannot be used: %.150s",
-                     reply->status, e.message);
-        doubt(s, cause);
+            snprintf(cause.full, sizeof cause.full,
+                     "HTTP %ld with a reply that cannot be used: %.150s", reply->status,
+                     e.code != 0 ? e.message : "it is empty");
+        doubt(s, cause.full, cause.shown);
         keep_reply(s, reply); /* the only evidence there may be */
         if (++g->doubts_row >= ENGINE_DOUBTS_MAX)
             engine_stopf(g, ERR_UNAVAILABLE, "%u submissions in a row ended in doubt, the last: %s",
-                         g->doubts_row, cause);
+                         g->doubts_row, cause.shown);
     } else {
         g->failures += class != REPLY_THROTTLED;
-        not_applied(g, s, class, reply, &problem, cause);
+        not_applied(g, s, class, reply, &problem, &cause);
     }
     json_destroy(j);
     s->call.transfer = NULL;

@@ -517,15 +517,17 @@ static int resolve_operation(const struct settings *s, const struct operation *o
 }
 
 /* A rate that was given stands for all requests together, in place of all that is documented. */
-static int resolve_limits(const struct settings *s, struct setup *out, struct error *e)
+static int limits_of(const struct settings *s, const struct setup *out, const struct operation *op,
+                     struct rate_limit *limits, unsigned *limit_count, struct error *e)
 {
-    const struct rate_limit *sources[] = {out->tier->limits, out->asked.limits};
+    const struct rate_limit *sources[] = {out->tier->limits, op->limits};
     struct rate rates[RATES_MAX];
     const char *text;
 
+    *limit_count = 0;
     for (unsigned k = 0; !s->rate && k < 2; k++)
         for (unsigned i = 0; i < RATE_LIMITS_MAX && sources[k][i].count > 0; i++)
-            out->limits[out->limit_count++] = sources[k][i];
+            limits[(*limit_count)++] = sources[k][i];
     if (!s->rate)
         return 0;
     if (unscope(out->operation->provider, "--rate", s->rate, &text, e) != 0)
@@ -534,9 +536,15 @@ static int resolve_limits(const struct settings *s, struct setup *out, struct er
     if (count < 0)
         return error_prefix(e, "--rate");
     for (int i = 0; i < count; i++)
-        out->limits[out->limit_count++] =
-            (struct rate_limit){RATE_ALL, rates[i].count, rates[i].per_ms};
+        limits[(*limit_count)++] = (struct rate_limit){RATE_ALL, rates[i].count, rates[i].per_ms};
     return 0;
+}
+
+static int resolve_limits(const struct settings *s, struct setup *out, struct error *e)
+{
+    int rc = limits_of(s, out, &out->asked, out->limits, &out->limit_count, e);
+    return rc != 0 ? rc
+                   : limits_of(s, out, &out->alone, out->alone_limits, &out->alone_limit_count, e);
 }
 
 _Static_assert(RATES_MAX <= RATE_LIMITS_MAX, "struct setup has room for every rate");
@@ -594,10 +602,11 @@ static void resolve_clock(const struct settings *s, struct setup *out)
             if (*times[k] > 0)
                 *times[k] = *times[k] <= out->clock_speed ? 1 : *times[k] / out->clock_speed;
     }
-    for (unsigned i = 0; i < out->limit_count; i++)
-        out->limits[i].per_ms = out->limits[i].per_ms <= out->clock_speed
-                                    ? 1
-                                    : out->limits[i].per_ms / out->clock_speed;
+    for (unsigned i = 0; i < 2 * RATE_LIMITS_MAX; i++) {
+        int64_t *per_ms[] = {&out->limits[i].per_ms, &out->alone_limits[i].per_ms};
+        for (size_t k = 0; k < 2; k++)
+            *per_ms[k] = *per_ms[k] <= out->clock_speed ? 1 : *per_ms[k] / out->clock_speed;
+    }
 }
 
 /* Where the vendor calls back to. A sandbox is called on loopback, without being told. */
@@ -774,6 +783,16 @@ static void resolve_numbers(const struct settings *s, struct setup *out)
     out->linger_ms = or_else(s->linger, 30 * SECOND_MS);
 }
 
+void settings_go_alone(const struct settings *s, struct setup *out)
+{
+    memcpy(out->limits, out->alone_limits, sizeof out->limits);
+    out->limit_count = out->alone_limit_count;
+    out->batch_items = 1;
+    out->prepared_max = PREPARED_MAX;
+    if (!s->concurrency && out->alone.live_max > 0)
+        out->live_max = out->alone.live_max;
+}
+
 int settings_resolve(const struct settings *s, struct setup *out, struct error *e)
 {
     memset(out, 0, sizeof *out);
@@ -792,7 +811,7 @@ int settings_resolve(const struct settings *s, struct setup *out, struct error *
         resolve_callbacks(s, out, e) != 0 || resolve_http(s, out, e) != 0 ||
         resolve_doubt(s, out, e) != 0)
         return e->code;
-    if (s->callback_timeout != SETTING_ABSENT)
+    if (s->callback_timeout != SETTING_ABSENT && out->asked.delivery == DELIVERY_CALLBACK)
         out->asked.deadline_ms = out->alone.deadline_ms = s->callback_timeout;
     resolve_clock(s, out);
     return 0;

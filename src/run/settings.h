@@ -99,8 +99,9 @@ struct setup {
     struct operation alone; /* where rows have no echo: the one that asks one by one */
     const struct operation *operation; /* asked */
     const struct provider_tier *tier;
-    struct rate_limit limits[2 * RATE_LIMITS_MAX]; /* of tier and operation, or of --rate */
-    unsigned limit_count;
+    struct rate_limit limits[2 * RATE_LIMITS_MAX];       /* of tier and operation, or of --rate */
+    struct rate_limit alone_limits[2 * RATE_LIMITS_MAX]; /* the same of `alone` */
+    unsigned limit_count, alone_limit_count;
     unsigned slots;       /* records the vendor works on at once; 0: no such notion */
     int64_t clock_speed;  /* 1: the clock on the wall */
     const char *base_url; /* checked, at most 255 bytes; NULL in a sandbox */
@@ -119,6 +120,8 @@ struct setup {
     int64_t max_wait_ms, doubt_wait_ms, timeout_ms, drain_timeout_ms, linger_ms;
     enum on_in_doubt on_in_doubt;
 };
+/* From now on it is asked one by one (setup.alone): sizes and limits are those of that. */
+void settings_go_alone(const struct settings *s, struct setup *out);
 /* ERR_USAGE, or ERR_CONFIG for an address that may not be used. */
 int settings_resolve(const struct settings *s, struct setup *out, struct error *e);
 

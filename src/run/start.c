@@ -21,6 +21,7 @@
 #include "run/end.h"
 #include "run/engine.h"
 #include "run/home.h"
+#include "run/inbox.h"
 #include "run/key.h"
 #include "run/question.h"
 #include "run/totals.h"
@@ -376,6 +377,8 @@ static int carry_out(struct starting *s, struct error *e)
     body_sweep(g);
     if (rc == 0)
         rc = home_set_state(&s->home, true, end_status(g), e);
+    if (rc == 0 && g->setup.spool != NULL && g->outcomes[OUTCOME_IN_DOUBT] == 0)
+        rc = inbox_forget(g->setup.spool, g->run_id, e); /* nothing more is waited for */
     end_show(g, rc == 0 ? end_status(g) : error_exit_status(rc), rc == 0 ? "" : e->message);
     if (rc == ERR_STOPPED && s->settings->quiet != 1)
         e->message[0] = '\0'; /* the summary said it */
@@ -409,7 +412,7 @@ static int nothing_to_do(const struct starting *s, struct error *e)
     return s->home.exit_status < 0 ? 0 : s->home.exit_status;
 }
 
-/* resume --force, and doubts that are looked at again: the output is a function of list and ledger, and is rendered from its first
+/* resume --force: the output is a function of list and ledger, and is rendered from its first
  * record again. */
 static int start_output_over(struct starting *s, struct error *e)
 {
@@ -493,8 +496,8 @@ static int proceed(struct starting *s, struct error *e)
         snprintf(g->base_url, sizeof g->base_url, "%s", g->setup.base_url);
         rc = key_load(g->setup.operation->provider, g->setup.key_file, &g->key, e);
     }
-    if (rc == 0 && !s->home.fresh && (rc = doubt_reopen(g, e)) == 1)
-        rc = start_output_over(s, e);
+    if (rc == 0 && !s->home.fresh)
+        rc = doubt_reopen(g, e);
     if (rc == 0 && s->settings->force == 1 && !s->home.fresh)
         rc = start_output_over(s, e);
     if (rc == 0)

@@ -61,7 +61,8 @@ faults() {
 
 @test "providers: every operation, in 100 columns" {
     run -0 "$TRANCHE" providers
-    for each in email-finder email-validation reverse-lookup phone-finder enrich discover account reveal email phone; do
+    for each in enrichso/{email-finder,email-validation,reverse-lookup,phone-finder} prospiq/enrich \
+        unstuck/{enrich,discover,account} wiza/reveal zeliq/{email,phone}; do
         grep -q "^  $each  *[0-9]" <<<"$output"
     done
     [ "$(awk '{ if (length > most) most = length } END { print most }' <<<"$output")" -le 100 ]
