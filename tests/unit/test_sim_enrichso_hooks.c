@@ -1,105 +1,7 @@
 /* The simulator's Enrich.so posting results to a webhookUrl. */
-#include <pthread.h>
+#include "sim_listener.h"
 
-#include "sim_client.h"
-
-#define API     "/enrichso/api/v3/"
-#define GOT_MAX 4096
-
-/* A listener that takes everything and remembers it. */
-struct listener {
-    int fd;
-    uint16_t port;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    int status;     /* of replies */
-    unsigned count; /* requests */
-    char *got[GOT_MAX];
-};
-
-/* One request of one connection, whole; NULL when there is none. */
-static char *hear(int fd)
-{
-    size_t len = 0, cap = 65536;
-    char *text = malloc(cap);
-    assert_non_null(text);
-    for (;;) {
-        ssize_t n = recv(fd, text + len, cap - 1 - len, 0);
-        if (n <= 0) {
-            free(text);
-            return NULL;
-        }
-        len += (size_t)n;
-        text[len] = '\0';
-        char *body = strstr(text, "\r\n\r\n"), *promise = strcasestr(text, "content-length:");
-        if (body && promise && len - (size_t)(body + 4 - text) >= strtoul(promise + 15, NULL, 10))
-            return realloc(text, len + 1);
-    }
-}
-
-static void *listen_on(void *arg)
-{
-    struct listener *l = arg;
-    char reply[96];
-    for (int fd; (fd = accept(l->fd, NULL, NULL)) >= 0; close(fd)) {
-        char *text = hear(fd);
-        if (!text)
-            continue;
-        pthread_mutex_lock(&l->lock);
-        snprintf(reply, sizeof reply,
-                 "HTTP/1.1 %d X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", l->status);
-        if (l->count < GOT_MAX)
-            l->got[l->count] = text;
-        else
-            free(text);
-        l->count++;
-        pthread_mutex_unlock(&l->lock);
-        send_all(fd, reply, strlen(reply));
-    }
-    return NULL;
-}
-
-static void listener_open(struct listener *l)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
-    *l = (struct listener){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .status = 200};
-    assert_true(l->fd >= 0);
-    assert_int_equal(bind(l->fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(listen(l->fd, 256), 0);
-    assert_int_equal(getsockname(l->fd, (struct sockaddr *)&a, &len), 0);
-    l->port = ntohs(a.sin_port);
-    pthread_mutex_init(&l->lock, NULL);
-    assert_int_equal(pthread_create(&l->thread, NULL, listen_on, l), 0);
-}
-
-static void listener_close(struct listener *l)
-{
-    shutdown(l->fd, SHUT_RDWR);
-    pthread_join(l->thread, NULL);
-    close(l->fd);
-    pthread_mutex_destroy(&l->lock);
-    for (unsigned i = 0; i < l->count && i < GOT_MAX; i++)
-        free(l->got[i]);
-}
-
-static unsigned heard(struct listener *l)
-{
-    pthread_mutex_lock(&l->lock);
-    unsigned count = l->count;
-    pthread_mutex_unlock(&l->lock);
-    return count;
-}
-
-/* Until so many requests have come; and no more do for a moment. */
-static void wait_heard(struct listener *l, unsigned count)
-{
-    int64_t begun = clock_mono_ms();
-    while (heard(l) < count && clock_mono_ms() - begun < 20000)
-        usleep(2000);
-    usleep(150000);
-    assert_int_equal(heard(l), count);
-}
+#define API "/enrichso/api/v3/"
 
 /* How many of the requests from `first` on hold the text. */
 static unsigned holding(struct listener *l, unsigned first, const char *text)
@@ -108,12 +10,6 @@ static unsigned holding(struct listener *l, unsigned first, const char *text)
     for (unsigned i = first; i < l->count; i++)
         count += strstr(l->got[i], text) != NULL;
     return count;
-}
-
-/* The body of a request. */
-static const char *body_of(const char *request)
-{
-    return strstr(request, "\r\n\r\n") + 4;
 }
 
 /* Submit lists (without their closing brace) to be called back there; the id of the batch. */
@@ -191,7 +87,7 @@ static void test_events(void **state)
     struct listener l;
     char id[64], job[96];
     unsigned before = 0;
-    listener_open(&l);
+    listener_open(&l, NULL);
     start(f);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         submit(f, &l, table[i].path, table[i].lists, id);
@@ -226,8 +122,8 @@ static void test_no_retries(void **state)
     struct fixture *f = *state;
     struct listener l;
     char id[64];
-    listener_open(&l);
-    l.status = 503;
+    listener_open(&l, NULL);
+    l.status[0] = l.status[1] = 503;
     start(f);
     submit(f, &l, "email-validation/batch", "{\"emails\":[\"a@everybody.example\"]", id);
     wait_heard(&l, 2);
@@ -262,7 +158,7 @@ static void test_faults(void **state)
     struct listener l;
     char id[64], job[96];
     unsigned before = 0;
-    listener_open(&l);
+    listener_open(&l, NULL);
     start(f);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         set_vendor_faults(f, "enrichso", table[i].fault);
@@ -311,7 +207,7 @@ static void test_rate(void **state)
     struct fixture *f = *state;
     struct listener l;
     char id[64], person[64];
-    listener_open(&l);
+    listener_open(&l, NULL);
     f->options.shuffle = true;
     f->options.queue_ms = 200;
     start(f);
@@ -342,7 +238,7 @@ static void test_restart(void **state)
     struct fixture *f = *state;
     struct listener l;
     char id[64];
-    listener_open(&l);
+    listener_open(&l, NULL);
     f->options.faults = "callback:delay-3600000:1@3";
     start(f);
     submit(f, &l, "email-validation/batch",

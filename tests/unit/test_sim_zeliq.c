@@ -1,7 +1,6 @@
 /* The simulator's Zeliq as a client meets it. */
-#include <pthread.h>
 
-#include "sim_client.h"
+#include "sim_listener.h"
 
 #define EMAIL   "/zeliq/api/contact/enrich/email"
 #define PHONE   "/zeliq/api/contact/enrich/phone"
@@ -344,103 +343,14 @@ static void test_faults(void **state)
 
 /* ---- callbacks ---- */
 
-/* A listener that remembers what it is sent. */
-struct listener {
-    int fd;
-    uint16_t port;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    int status; /* of its replies; 0: 200 */
-    unsigned count;
-    struct {
-        char path[64];
-        char body[2048];
-    } got[32];
-};
-
-static void hear(struct listener *l, const char *text, const char *body)
+/* Whether a callback, which is JSON, comes to the address with that token. */
+static bool posted_to(const char *request, const char *token)
 {
-    assert_true(l->count < sizeof l->got / sizeof *l->got);
-    assert_non_null(strcasestr(text, "content-type: application/json"));
-    assert_memory_equal(text, "POST ", 5);
-    snprintf(l->got[l->count].path, sizeof l->got[0].path, "%.*s", (int)strcspn(text + 5, " "),
-             text + 5);
-    snprintf(l->got[l->count].body, sizeof l->got[0].body, "%s", body);
-    l->count++;
-}
-
-/* One request of one connection. */
-static void answer(struct listener *l, int fd)
-{
-    static char text[16384];
-    static const char ok[] = "HTTP/1.1 %d X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
-    char reply[96], *body;
-    size_t len = 0;
-    for (;;) {
-        ssize_t n = recv(fd, text + len, sizeof text - 1 - len, 0);
-        if (n <= 0)
-            return;
-        len += (size_t)n;
-        text[len] = '\0';
-        body = strstr(text, "\r\n\r\n");
-        char *promise = strcasestr(text, "content-length:");
-        if (body && promise && len - (size_t)(body + 4 - text) >= strtoul(promise + 15, NULL, 10))
-            break;
-    }
-    pthread_mutex_lock(&l->lock);
-    int status = l->status ? l->status : 200;
-    hear(l, text, body + 4);
-    pthread_mutex_unlock(&l->lock);
-    snprintf(reply, sizeof reply, ok, status);
-    send_all(fd, reply, strlen(reply));
-}
-
-static void *listen_on(void *arg)
-{
-    struct listener *l = arg;
-    for (int fd; (fd = accept(l->fd, NULL, NULL)) >= 0; close(fd))
-        answer(l, fd);
-    return NULL;
-}
-
-static void listener_open(struct listener *l)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
-    *l = (struct listener){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    assert_true(l->fd >= 0);
-    assert_int_equal(bind(l->fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(listen(l->fd, 64), 0);
-    assert_int_equal(getsockname(l->fd, (struct sockaddr *)&a, &len), 0);
-    l->port = ntohs(a.sin_port);
-    pthread_mutex_init(&l->lock, NULL);
-    assert_int_equal(pthread_create(&l->thread, NULL, listen_on, l), 0);
-}
-
-static void listener_close(struct listener *l)
-{
-    shutdown(l->fd, SHUT_RDWR);
-    pthread_join(l->thread, NULL);
-    close(l->fd);
-    pthread_mutex_destroy(&l->lock);
-}
-
-static unsigned heard(struct listener *l)
-{
-    pthread_mutex_lock(&l->lock);
-    unsigned count = l->count;
-    pthread_mutex_unlock(&l->lock);
-    return count;
-}
-
-/* Until so many requests have come; and no more do for a moment. */
-static void wait_heard(struct listener *l, unsigned count)
-{
-    int64_t begun = clock_mono_ms();
-    while (heard(l) < count && clock_mono_ms() - begun < 10000)
-        usleep(2000);
-    usleep(100000);
-    assert_int_equal(heard(l), count);
+    char line[64];
+    snprintf(line, sizeof line, "POST /hook?token=%s ", token);
+    assert_memory_equal(request, "POST ", 5);
+    assert_non_null(strcasestr(request, "content-type: application/json"));
+    return strstr(request, line) == request;
 }
 
 /* Ask, to be called back there with that token. */
@@ -504,7 +414,7 @@ static void test_payloads(void **state)
     };
     struct fixture *f = *state;
     struct listener l;
-    listener_open(&l);
+    listener_open(&l, NULL);
     f->options.speed = 1000;
     for (unsigned i = 0; i < sizeof table / sizeof *table; i++) {
         f->options.form = table[i].form;
@@ -514,9 +424,8 @@ static void test_payloads(void **state)
         snprintf(token, sizeof token, "t%u", i);
         enrich_to(f, &l, table[i].path, table[i].inputs, token);
         wait_heard(&l, i + 1);
-        const char *body = l.got[i].body;
-        snprintf(token, sizeof token, "=t%u", i);
-        assert_non_null(strstr(l.got[i].path, token));
+        const char *body = body_of(l.got[i]);
+        assert_true(posted_to(l.got[i], token));
         if (strncmp(body, table[i].body, strlen(table[i].body)) != 0 ||
             !strstr(body, table[i].holds) || strstr(body, table[i].lacks))
             fail_msg("%u: %s", i, body);
@@ -530,18 +439,18 @@ static void test_failed(void **state)
 {
     struct fixture *f = *state;
     struct listener l;
-    listener_open(&l);
+    listener_open(&l, NULL);
     start_fast(f);
     set_vendor_faults(f, "zeliq", "submit:failed:1");
     enrich_to(f, &l, PHONE, EVERYBODY, "a");
     wait_heard(&l, 1);
-    assert_string_equal(l.got[0].body, "{\"credit_used\":0,\"contact\":null}");
+    assert_string_equal(body_of(l.got[0]), "{\"credit_used\":0,\"contact\":null}");
     f->options.form = "strict";
     restart(f);
     set_vendor_faults(f, "zeliq", "submit:failed:1");
     enrich_to(f, &l, PHONE, EVERYBODY, "b");
     wait_heard(&l, 2);
-    assert_string_equal(l.got[1].body, "{\"credit_used\":0}");
+    assert_string_equal(body_of(l.got[1]), "{\"credit_used\":0}");
     assert_int_equal(balance(f), 100000);
     listener_close(&l);
 }
@@ -571,7 +480,7 @@ static void test_callback_faults(void **state)
     struct fixture *f = *state;
     struct listener l;
     unsigned count = 0;
-    listener_open(&l);
+    listener_open(&l, NULL);
     start_fast(f);
     for (unsigned i = 0; i < sizeof table / sizeof *table; i++) {
         const char *echo = questions[i % 3].echo;
@@ -580,15 +489,15 @@ static void test_callback_faults(void **state)
         enrich_to(f, &l, questions[i % 3].path, questions[i % 3].inputs, "t0k3n");
         wait_heard(&l, count + table[i].count);
         for (; heard(&l) > count; count++) {
-            tokens += strcmp(l.got[count].path, "/hook?token=t0k3n") != 0;
-            people += !strstr(l.got[count].body, echo);
+            tokens += !posted_to(l.got[count], "t0k3n");
+            people += !strstr(body_of(l.got[count]), echo);
         }
         if (tokens != table[i].foreign_tokens || people != table[i].foreign_people)
             fail_msg("%s: %u tokens and %u people", table[i].fault, tokens, people);
     }
     /* Whatever the listener says, there is no second attempt. */
     set_vendor_faults(f, "zeliq", "");
-    l.status = 500;
+    l.status[count] = 500;
     enrich_to(f, &l, EMAIL, EVERYBODY, "x");
     wait_heard(&l, count + 1);
     assert_int_equal(number_of_account(f, "zeliq", "callbacks.retried"), 0);
@@ -601,7 +510,7 @@ static void test_restart(void **state)
 {
     struct fixture *f = *state;
     struct listener l;
-    listener_open(&l);
+    listener_open(&l, NULL);
     f->options.balance = 21;
     write_scenario(f, "{\"zeliq\":{\"latency\":"
                       "{\"min_ms\":3600000,\"mean_ms\":3600000,\"max_ms\":3600000}}}");
@@ -617,9 +526,9 @@ static void test_restart(void **state)
     restart(f);
     wait_heard(&l, 2);
     assert_int_equal(balance(f), 11);
-    bool first_one = strcmp(l.got[0].path, "/hook?token=one") == 0;
-    assert_non_null(strstr(l.got[first_one ? 0 : 1].body, "\"credit_used\":10,"));
-    assert_non_null(strstr(l.got[first_one ? 1 : 0].body, "\"credit_used\":0,"));
+    bool first_one = posted_to(l.got[0], "one");
+    assert_non_null(strstr(body_of(l.got[first_one ? 0 : 1]), "\"credit_used\":10,"));
+    assert_non_null(strstr(body_of(l.got[first_one ? 1 : 0]), "\"credit_used\":0,"));
     restart(f);
     wait_heard(&l, 2);
 
