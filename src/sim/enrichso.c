@@ -109,7 +109,6 @@ static const struct limits_tier tiers[] = {
 static void open_state(struct shop *shop)
 {
     struct enrichso *v = enrichso_own(shop);
-    buf_init(&v->data, CALL_REPLY_MAX);
     buf_init(&v->meta, CALL_REPLY_MAX);
     body_text_init(&v->text);
     enrichso_hooks_open(shop);
@@ -119,7 +118,6 @@ static void close_state(struct shop *shop)
 {
     struct enrichso *v = enrichso_own(shop);
     enrichso_hooks_close(shop);
-    buf_deinit(&v->data);
     buf_deinit(&v->meta);
     body_text_deinit(&v->text);
 }

@@ -45,7 +45,7 @@ struct enrichso_hooks;
 
 /* The vendor's state. */
 struct enrichso {
-    struct buf data, meta; /* of the reply being made: members, without braces */
+    struct buf meta;       /* of the reply being made: members, without braces */
     struct body_text text; /* of a single question */
     struct enrichso_hooks *hooks;
 };

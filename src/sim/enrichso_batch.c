@@ -231,7 +231,7 @@ static struct tally tally_batch(struct shop *shop, const struct page *p)
 
 static void print_row(struct shop *shop, const struct enrichso_answer *a, bool *first)
 {
-    struct buf *data = &enrichso_own(shop)->data;
+    struct buf *data = &shop->data;
     buf_append_text(data, *first ? "{" : ",{");
     *first = false;
     enrichso_row_print(shop, a, false, data);

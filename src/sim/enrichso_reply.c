@@ -111,7 +111,7 @@ static struct buf *begin(struct buf *b, bool *first)
 
 struct buf *enrichso_begin_data(struct shop *shop, bool *first)
 {
-    return begin(&enrichso_own(shop)->data, first);
+    return begin(&shop->data, first);
 }
 
 struct buf *enrichso_begin_meta(struct shop *shop, bool *first)
@@ -126,7 +126,7 @@ struct buf *enrichso_begin_meta(struct shop *shop, bool *first)
 static void append_envelope(struct shop *shop, struct call *c, bool meta)
 {
     buf_append_text(&c->body, "\"success\":true,\"data\":{");
-    buf_append_slice(&c->body, buf_slice(&enrichso_own(shop)->data));
+    buf_append_slice(&c->body, buf_slice(&shop->data));
     buf_append_char(&c->body, '}');
     if (!meta)
         return;
@@ -141,7 +141,7 @@ void enrichso_succeed(struct shop *shop, struct call *c, bool meta)
     buf_append_text(&c->headers, "Content-Type: application/json\n");
     buf_append_char(&c->body, '{');
     if (c->fault.kind == FAULT_FLAT) {
-        buf_append_slice(&c->body, buf_slice(&enrichso_own(shop)->data));
+        buf_append_slice(&c->body, buf_slice(&shop->data));
     } else {
         append_envelope(shop, c, meta);
         if (c->fault.kind == FAULT_DOUBLE_KEYS) {
@@ -150,7 +150,7 @@ void enrichso_succeed(struct shop *shop, struct call *c, bool meta)
         }
     }
     buf_append_char(&c->body, '}');
-    if (enrichso_own(shop)->data.failed || enrichso_own(shop)->meta.failed || c->body.failed)
+    if (shop->data.failed || enrichso_own(shop)->meta.failed || c->body.failed)
         enrichso_problem(shop, c, 500, "The reply is too large");
 }
 

@@ -37,7 +37,7 @@ static void print_transaction(struct shop *shop, uint64_t number,
                               const struct account_transaction *t)
 {
     bool first = true;
-    struct buf *data = &enrichso_own(shop)->data;
+    struct buf *data = &shop->data;
     char text[96];
     snprintf(text, sizeof text, "tx_%012llx", (unsigned long long)number);
     buf_append_char(data, '{');
@@ -65,7 +65,7 @@ static uint64_t print_transactions(struct shop *shop, const char *type, uint64_t
             continue;
         if (total >= from && total < to) {
             if (total > from)
-                buf_append_char(&enrichso_own(shop)->data, ',');
+                buf_append_char(&shop->data, ',');
             print_transaction(shop, forgotten + i, t);
         }
         total++;

@@ -32,7 +32,6 @@
 #include "wire/json.h"
 #include "wire/json_write.h"
 
-#define DEPTH_MAX       16
 #define DATA_MAX        ((size_t)4 << 20)
 #define MEMBERS_MAX     10000   /* contacts in lists */
 #define DAILY_UNLIMITED 1000000 /* what /credits says where there is no limit */
@@ -95,12 +94,10 @@ struct prospiq *prospiq_own(struct shop *shop)
 static void open_state(struct shop *shop)
 {
     struct prospiq *v = prospiq_own(shop);
-    v->json = json_create(DEPTH_MAX);
     v->member = calloc(MEMBERS_MAX, sizeof *v->member);
     v->hooks = hooks_create(shop);
-    if (!v->json || !v->member)
+    if (!v->member)
         abort();
-    buf_init(&v->data, DATA_MAX);
     elements_init(&v->rows);
     buf_init(&v->event, DATA_MAX);
 }
@@ -108,10 +105,8 @@ static void open_state(struct shop *shop)
 static void close_state(struct shop *shop)
 {
     struct prospiq *v = prospiq_own(shop);
-    json_destroy(v->json);
     hooks_destroy(v->hooks);
     free(v->member);
-    buf_deinit(&v->data);
     elements_deinit(&v->rows);
     buf_deinit(&v->event);
 }
@@ -218,12 +213,8 @@ static struct route route(const char *method, const char *path)
 
 void prospiq_problem(struct shop *shop, struct call *c, int status, const char *detail)
 {
-    bool first = true;
-    struct buf *out = call_json(c, status);
     (void)shop;
-    buf_append_char(out, '{');
-    json_write_member_string(out, &first, "error", slice_of(detail));
-    buf_append_char(out, '}');
+    call_error(c, status, detail);
 }
 
 /* The reference names no header that says when to come again. */
@@ -239,9 +230,7 @@ static void limited(struct shop *shop, struct call *c, const struct limits_state
 
 bool prospiq_read(struct shop *shop, struct call *c, struct json_value *root)
 {
-    struct error e = {0};
-    if (json_parse(prospiq_own(shop)->json, server_body(c->request), root, &e) == 0 &&
-        json_type(*root) == JSON_OBJECT)
+    if (shop_read(shop, c, root))
         return true;
     prospiq_problem(shop, c, 400, "The request body is not a JSON object");
     return false;
@@ -281,13 +270,13 @@ static void apply_credits(struct shop *shop, struct call *c)
                        ? limits_used(shop->limits, RULE_DAY, shop_now_ms(shop), shop_wall_ms(shop))
                        : v->live;
     bool first = true;
-    buf_reset(&v->data);
-    json_write_member_i64(&v->data, &first, "credits", account_available(shop->account));
-    json_write_member_string(&v->data, &first, "plan", slice_of(prospiq_plan(shop)));
-    json_write_member_i64(&v->data, &first, "daily_requests_used", live + v->sandbox);
-    json_write_member_i64(&v->data, &first, "daily_limit",
+    buf_reset(&shop->data);
+    json_write_member_i64(&shop->data, &first, "credits", account_available(shop->account));
+    json_write_member_string(&shop->data, &first, "plan", slice_of(prospiq_plan(shop)));
+    json_write_member_i64(&shop->data, &first, "daily_requests_used", live + v->sandbox);
+    json_write_member_i64(&shop->data, &first, "daily_limit",
                           shop->tier ? shop->tier->rule[RULE_DAY].count : DAILY_UNLIMITED);
-    call_data(c, 200, "", NULL, buf_slice(&v->data));
+    call_data(c, 200, "", NULL, buf_slice(&shop->data));
 }
 
 /* ---- lists ---- */
@@ -393,11 +382,11 @@ static int add_to_list(struct shop *shop, unsigned list, struct slice id, struct
     memcpy(m->search, id.data, id.len);
     v->members++;
     v->updated_ms[list] = clock_wall_ms();
-    buf_reset(&v->data);
-    json_write_member_string(&v->data, &first, "listed", id);
-    json_write_member_i64(&v->data, &first, "list", list);
-    json_write_member_i64(&v->data, &first, "at_ms", v->updated_ms[list]);
-    account_note(shop->account, buf_slice(&v->data), true);
+    buf_reset(&shop->data);
+    json_write_member_string(&shop->data, &first, "listed", id);
+    json_write_member_i64(&shop->data, &first, "list", list);
+    json_write_member_i64(&shop->data, &first, "at_ms", v->updated_ms[list]);
+    account_note(shop->account, buf_slice(&shop->data), true);
     hooks_add(v->hooks, HOOK_LISTED, v->updated_ms[list], buf_slice(&v->event), SLICE_EMPTY);
     return 200;
 }
@@ -466,10 +455,10 @@ static void apply_subscribe(struct shop *shop, struct call *c)
             "URL");
         return;
     }
-    buf_reset(&v->data);
-    int status = hooks_subscribe(v->hooks, event, url, &v->data);
+    buf_reset(&shop->data);
+    int status = hooks_subscribe(v->hooks, event, url, &shop->data);
     if (status == 200)
-        call_data(c, 200, "", NULL, buf_slice(&v->data));
+        call_data(c, 200, "", NULL, buf_slice(&shop->data));
     else
         prospiq_problem(shop, c, status,
                         status == 409 ? "There is such a subscription already"
@@ -555,7 +544,7 @@ static void apply_poll(struct shop *shop, const struct route *route, struct call
                                      : "There is no such event");
         return;
     }
-    struct buf *out = &prospiq_own(shop)->data;
+    struct buf *out = &shop->data;
     buf_reset(out);
     buf_append_text(out, "\"events\":[");
     hooks_print_events(prospiq_own(shop)->hooks, event, since_ms, out);

@@ -21,8 +21,6 @@ enum prospiq_field { FIELD_FIRST, FIELD_LAST, FIELD_COMPANY, FIELD_TYPE, FIELDS 
 #define PROSPIQ_LISTS 2
 
 struct prospiq {
-    struct json *json;
-    struct buf data;      /* of the reply being made, without braces */
     struct elements rows; /* of a bulk */
     struct buf event;     /* the data of one */
     struct hooks *hooks;

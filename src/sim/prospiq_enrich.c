@@ -277,7 +277,7 @@ static void no_credits(struct shop *shop, struct call *c)
 static void reply_enrich(struct shop *shop, struct call *c, const struct finding *f, unsigned parts,
                          const char *search, bool sandbox)
 {
-    struct buf *out = &prospiq_own(shop)->data;
+    struct buf *out = &shop->data;
     bool first = true, explicit = shop->settings.form == FORM_EXPLICIT;
     buf_reset(out);
     json_write_member_string(out, &first, "status",
@@ -474,7 +474,7 @@ static void print_totals(struct buf *out, bool *first, const struct bulk *b)
 
 static void reply_bulk(struct shop *shop, struct call *c, const struct bulk *b)
 {
-    struct buf *out = &prospiq_own(shop)->data;
+    struct buf *out = &shop->data;
     bool first = true;
     buf_reset(out);
     json_write_member_string(out, &first, "status", SLICE_LIT("completed"));

@@ -19,8 +19,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "wire/digest.h"
+#include "wire/json.h"
+#include "wire/json_write.h"
 
 #define SCRATCH_MAX ((size_t)1 << 20)
+#define DEPTH_MAX   16 /* of the JSON that is asked with */
 
 const char shop_no_hint[] = "";
 
@@ -59,8 +62,10 @@ static int open_parts(struct shop *shop, const struct shop_options *o, struct er
     shop->limits = limits_create(shop->tier);
     shop->jobs = jobs_create(shop, slots, queue);
     shop->callbacks = callbacks_create(shop, o->client);
+    shop->json = json_create(DEPTH_MAX);
     shop->state = calloc(1, shop->vendor->state_size + 1);
-    if (!shop->alarms || !shop->limits || !shop->jobs || !shop->callbacks || !shop->state)
+    if (!shop->alarms || !shop->limits || !shop->jobs || !shop->callbacks || !shop->json ||
+        !shop->state)
         return error_set(e, ERR_INTERNAL, "no memory for the simulator of %s", o->vendor->name);
     if (faults_create(&shop->faults, s->faults, shop->seed, e) != 0)
         return e->code;
@@ -95,6 +100,7 @@ int shop_open(struct shop **out, const struct shop_options *o, struct error *e)
     shop->release = o->release;
     shop->changed_arg = o->arg;
     buf_init(&shop->scratch, SCRATCH_MAX);
+    buf_init(&shop->data, CALL_REPLY_MAX);
     if (open_parts(shop, o, e) != 0)
         return e->code;
     if (shop->vendor->open)
@@ -125,6 +131,8 @@ void shop_close(struct shop *shop)
     limits_destroy(shop->limits);
     faults_destroy(shop->faults);
     buf_deinit(&shop->scratch);
+    buf_deinit(&shop->data);
+    json_destroy(shop->json);
     free(shop->state);
     free(shop);
 }
@@ -191,6 +199,13 @@ const struct account_job *shop_accept(struct shop *shop, struct call *c, const s
     return job;
 }
 
+bool shop_read(struct shop *shop, const struct call *c, struct json_value *root)
+{
+    struct error e = {0};
+    return json_parse(shop->json, server_body(c->request), root, &e) == 0 &&
+           json_type(*root) == JSON_OBJECT;
+}
+
 struct buf *call_json(struct call *c, int status)
 {
     c->status = status;
@@ -214,6 +229,15 @@ void call_data(struct call *c, int status, const char *head, const char *name, s
         if (envelope)
             buf_append_char(out, '}');
     }
+    buf_append_char(out, '}');
+}
+
+void call_error(struct call *c, int status, const char *detail)
+{
+    bool first = true;
+    struct buf *out = call_json(c, status);
+    buf_append_char(out, '{');
+    json_write_member_string(out, &first, "error", slice_of(detail));
     buf_append_char(out, '}');
 }
 

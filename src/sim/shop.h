@@ -58,6 +58,8 @@ struct shop {
     uint64_t limited;      /* 429 for a window that was full */
     uint64_t unauthorized; /* 401 */
     struct buf scratch;    /* for normal questions */
+    struct json *json;     /* reads the body of the request that is served */
+    struct buf data;       /* of the reply being made, without braces */
     void *state;           /* the vendor's own */
     /* Called whenever the account has something to be written. */
     void (*changed)(void *arg);
@@ -126,11 +128,16 @@ const struct account_job *shop_accept(struct shop *shop, struct call *c, const s
 extern const char shop_no_hint[];
 #define SHOP_NO_HINT shop_no_hint
 
+/* The body, which must be a JSON object; false when it is not. */
+bool shop_read(struct shop *shop, const struct call *c, struct json_value *root);
+
 /* The reply: a JSON body, to be appended to what this returns, emptied. */
 struct buf *call_json(struct call *c, int status);
 /* The same, whole: {HEAD"NAME":{MEMBERS}}, or {MEMBERS} where name is NULL. head: members with a
  * comma behind them, or "". Carries out the faults flat (no envelope) and double-keys. */
 void call_data(struct call *c, int status, const char *head, const char *name,
                struct slice members);
+/* The usual error: {"error":DETAIL}. */
+void call_error(struct call *c, int status, const char *detail);
 
 #endif

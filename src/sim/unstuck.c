@@ -35,8 +35,6 @@
 #include "wire/json_write.h"
 #include "wire/utf8.h"
 
-#define DEPTH_MAX 16
-#define DATA_MAX  ((size_t)8 << 20)
 #define FIELD_MAX 500  /* characters */
 #define BOUGHT    1000 /* credits that a workspace buys at a time */
 
@@ -57,8 +55,6 @@ struct answer {
 };
 
 struct unstuck {
-    struct json *json;
-    struct buf data; /* of the reply being made */
     struct elements elements;
     bool remembered; /* the answers of earlier processes are there too */
     struct answer *answer;
@@ -74,20 +70,14 @@ static struct unstuck *own(struct shop *shop)
 static void open_state(struct shop *shop)
 {
     struct unstuck *v = own(shop);
-    v->json = json_create(DEPTH_MAX);
     v->verify = unstuck_verify_create(shop);
-    if (!v->json)
-        abort();
-    buf_init(&v->data, DATA_MAX);
     elements_init(&v->elements);
 }
 
 static void close_state(struct shop *shop)
 {
     struct unstuck *v = own(shop);
-    json_destroy(v->json);
     unstuck_verify_destroy(v->verify);
-    buf_deinit(&v->data);
     elements_deinit(&v->elements);
     free(v->answer);
 }
@@ -115,12 +105,8 @@ static struct route route(const char *method, const char *path)
 /* The document shows no error; this is the usual one. */
 static void problem(struct shop *shop, struct call *c, int status, const char *detail)
 {
-    bool first = true;
-    struct buf *out = call_json(c, status);
     (void)shop;
-    buf_append_char(out, '{');
-    json_write_member_string(out, &first, "error", slice_of(detail));
-    buf_append_char(out, '}');
+    call_error(c, status, detail);
 }
 
 static void limited(struct shop *shop, struct call *c, const struct limits_state *state,
@@ -138,9 +124,7 @@ static void limited(struct shop *shop, struct call *c, const struct limits_state
 
 static bool read_root(struct shop *shop, struct call *c, struct json_value *root)
 {
-    struct error e = {0};
-    if (json_parse(own(shop)->json, server_body(c->request), root, &e) == 0 &&
-        json_type(*root) == JSON_OBJECT)
+    if (shop_read(shop, c, root))
         return true;
     problem(shop, c, 400, "The body is not a JSON object");
     return false;
@@ -318,7 +302,7 @@ static bool recollect(struct shop *shop, struct call *c)
 
 static void reply_company(struct shop *shop, struct call *c, const struct unstuck_finding *f)
 {
-    struct buf *out = &own(shop)->data;
+    struct buf *out = &shop->data;
     buf_reset(out);
     unstuck_print_company(shop, f, out);
     call_data(c, 200, "", NULL, buf_slice(out));
@@ -362,9 +346,9 @@ static void apply_one(struct shop *shop, const struct service *service, struct c
         reply_company(shop, c, &f);
         return;
     }
-    buf_reset(&own(shop)->data);
-    unstuck_print_record(shop, &q, &f, false, credits, &own(shop)->data);
-    call_data(c, 200, "", NULL, buf_slice(&own(shop)->data));
+    buf_reset(&shop->data);
+    unstuck_print_record(shop, &q, &f, false, credits, &shop->data);
+    call_data(c, 200, "", NULL, buf_slice(&shop->data));
 }
 
 struct bulk {
@@ -459,7 +443,7 @@ static void reply_bulk(struct shop *shop, struct call *c, const struct bulk *b)
     static const char *const roots[] = {
         [FORM_RESULTS] = "results", [FORM_RECORDS] = "records", [FORM_DATA] = "data"};
     const char *root = roots[shop->settings.form];
-    struct buf *out = &own(shop)->data;
+    struct buf *out = &shop->data;
     bool bare = !root || c->fault.kind == FAULT_FLAT;
     bool totals = shop->settings.form != FORM_RECORDS;
     buf_reset(out);

@@ -30,8 +30,6 @@
 #include "wire/json_write.h"
 #include "wire/utf8.h"
 
-#define DEPTH_MAX    16
-#define DATA_MAX     ((size_t)1 << 20)
 #define FIELD_MAX    1000 /* characters */
 #define UNFOUND_MS   1500 /* form observed: for so long a new reveal is not found */
 #define ID_BASE      100000000
@@ -73,30 +71,6 @@ static const struct limits_tier tiers[] = {
     {.name = "enterprise", .slots = 15, .queue_slots = 200},
     {.name = NULL},
 };
-
-struct wiza {
-    struct json *json;
-    struct buf data; /* of the reply being made, without braces */
-};
-
-static struct wiza *own(struct shop *shop)
-{
-    return shop->state;
-}
-
-static void open_state(struct shop *shop)
-{
-    own(shop)->json = json_create(DEPTH_MAX);
-    if (!own(shop)->json)
-        abort();
-    buf_init(&own(shop)->data, DATA_MAX);
-}
-
-static void close_state(struct shop *shop)
-{
-    json_destroy(own(shop)->json);
-    buf_deinit(&own(shop)->data);
-}
 
 static bool authorized(const struct shop *shop, const struct server_request *r)
 {
@@ -284,7 +258,7 @@ static bool read_body(struct shop *shop, struct call *c, struct question *q,
     struct json_value root, inputs;
     struct error e = {0};
     *q = (struct question){.service = &services[0]};
-    if (json_parse(own(shop)->json, server_body(c->request), &root, &e) != 0) {
+    if (json_parse(shop->json, server_body(c->request), &root, &e) != 0) {
         problem(shop, c, 400, "The body is not valid JSON");
         return false;
     }
@@ -573,8 +547,8 @@ static void apply_start(struct shop *shop, struct call *c)
     } else {
         job = shop_accept(shop, c, &q, &draft);
     }
-    print_started(shop, job, &own(shop)->data);
-    call_data(c, 200, document ? head : "", "data", buf_slice(&own(shop)->data));
+    print_started(shop, job, &shop->data);
+    call_data(c, 200, document ? head : "", "data", buf_slice(&shop->data));
 }
 
 static const struct account_job *find_reveal(const struct shop *shop, const char *id)
@@ -597,13 +571,13 @@ static void apply_read(struct shop *shop, const struct route *route, struct call
         problem(shop, c, 404, "Record not found");
         return;
     }
-    print_reveal(shop, job, NULL, &own(shop)->data);
-    call_data(c, 200, "", "data", buf_slice(&own(shop)->data));
+    print_reveal(shop, job, NULL, &shop->data);
+    call_data(c, 200, "", "data", buf_slice(&shop->data));
 }
 
 static void apply_credits(struct shop *shop, struct call *c)
 {
-    struct buf *out = &own(shop)->data;
+    struct buf *out = &shop->data;
     const struct account *a = shop->account;
     buf_reset(out);
     buf_append_format(out,
@@ -675,7 +649,7 @@ static bool callback(struct shop *shop, uint64_t cookie, enum callback_forgery f
     const struct question stranger = {.field = {[FIELD_NAME] = SLICE_LIT("Mallory Forger"),
                                                 [FIELD_COMPANY] = SLICE_LIT("everybody.example")}};
     bool failed = job->state == JOB_FAILED;
-    struct buf *data = &own(shop)->data;
+    struct buf *data = &shop->data;
     snprintf(d->url, sizeof d->url, "%s", job->callback);
     auth_key(shop, forgery == FORGERY_SIGNATURE, d->key);
     d->key_header = "x-auth-key";
@@ -717,9 +691,6 @@ const struct vendor wiza_vendor = {
                 [WORK_PHONE] = {"phone", {0, 4000, 15000}},
                 [WORK_PROFILE] = {"profile", {0, 5000, 15000}}},
     .callbacks = {.retries = 3, .pause_ms = 2000, .stops_at_403 = true},
-    .state_size = sizeof(struct wiza),
-    .open = open_state,
-    .close = close_state,
     .authorized = authorized,
     .route = route,
     .apply = apply,

@@ -27,8 +27,6 @@
 #include "wire/json_write.h"
 #include "wire/utf8.h"
 
-#define DEPTH_MAX   16
-#define DATA_MAX    ((size_t)1 << 20)
 #define FIELD_MAX   1000 /* characters */
 #define ORIGIN_MAX  50   /* characters of the header x-request-origin */
 #define PRICE_EMAIL 1    /* unless the plan says otherwise */
@@ -85,30 +83,6 @@ static const struct limits_tier tiers[] = {
     {.name = "enterprise", .rule = WINDOWS(600, 2000, 6000), .extra = 0},
     {.name = NULL},
 };
-
-struct zeliq {
-    struct json *json;
-    struct buf data; /* the members of a reply being made */
-};
-
-static struct zeliq *own(struct shop *shop)
-{
-    return shop->state;
-}
-
-static void open_state(struct shop *shop)
-{
-    own(shop)->json = json_create(DEPTH_MAX);
-    if (!own(shop)->json)
-        abort();
-    buf_init(&own(shop)->data, DATA_MAX);
-}
-
-static void close_state(struct shop *shop)
-{
-    json_destroy(own(shop)->json);
-    buf_deinit(&own(shop)->data);
-}
 
 static bool authorized(const struct shop *shop, const struct server_request *r)
 {
@@ -340,9 +314,7 @@ static bool read_body(struct shop *shop, struct call *c, struct question *q,
                       char callback[ACCOUNT_URL_MAX])
 {
     struct json_value root;
-    struct error e = {0};
-    if (json_parse(own(shop)->json, server_body(c->request), &root, &e) != 0 ||
-        json_type(root) != JSON_OBJECT) {
+    if (!shop_read(shop, c, &root)) {
         problem(shop, c, 400, "The body is not a JSON object");
         return false;
     }
@@ -548,13 +520,13 @@ static void apply_enrich(struct shop *shop, struct call *c, const struct service
                                 .latency_ms = draw_latency(shop, &q),
                                 .callback = callback};
     const struct account_job *job = shop_accept(shop, c, &q, &draft);
-    print_accepted(shop, c, job, &own(shop)->data);
-    call_data(c, 202, "", NULL, buf_slice(&own(shop)->data));
+    print_accepted(shop, c, job, &shop->data);
+    call_data(c, 202, "", NULL, buf_slice(&shop->data));
 }
 
 static void apply_balance(struct shop *shop, struct call *c)
 {
-    struct buf *out = &own(shop)->data;
+    struct buf *out = &shop->data;
     bool first = true;
     buf_reset(out);
     json_write_member_i64(out, &first, "credit_balance", account_available(shop->account));
@@ -659,9 +631,6 @@ const struct vendor zeliq_vendor = {
     .latency = {[WORK_EMAIL] = {"email", {1000, 8000, 180000}},
                 [WORK_PHONE] = {"phone", {1000, 8000, 180000}}},
     .callbacks = {.retries = 0},
-    .state_size = sizeof(struct zeliq),
-    .open = open_state,
-    .close = close_state,
     .authorized = authorized,
     .route = route,
     .apply = apply,
