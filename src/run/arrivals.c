@@ -283,7 +283,15 @@ static void on_spool(uv_timer_t *timer)
 bool arrivals_behind(struct engine *g)
 {
     const struct arrivals *a = g->arrivals;
-    if (a == NULL || ((a->inbox == NULL || a->looked) && a->spooled == 0 && a->count == 0))
+    if (a == NULL)
+        return false;
+    unsigned coming = a->count;
+    /* For a batch that is not sent again yet nothing is read before that. */
+    for (const struct arrival *i = a->first; i != NULL; i = i->next) {
+        const struct batch *b = engine_batch(g, i->batch);
+        coming -= b != NULL && b->state == BATCH_PREPARED;
+    }
+    if ((a->inbox == NULL || a->looked) && a->spooled == 0 && coming == 0)
         return false;
     snprintf(g->waiting, sizeof g->waiting, "callbacks that are here to be read");
     engine_wake_at(g, clock_mono_ms() + SPOOL_MS);

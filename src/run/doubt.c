@@ -67,8 +67,9 @@ static void decide(struct engine *g, struct batch *b, const char *choice)
 static void hold(struct engine *g, struct batch *b)
 {
     char reason[128];
-    log_write(LOG_WARN, "run", "batch %u stays in doubt; tranche resolve %s decides it", b->id,
-              g->dir);
+    if (b->items > 1)
+        log_write(LOG_WARN, "run", "batch %u stays in doubt; tranche resolve %s decides it", b->id,
+                  g->dir);
     snprintf(reason, sizeof reason, "in doubt: batch %u was submitted and no answer came", b->id);
     scatter_conclude(g, b, OUTCOME_IN_DOUBT, reason, BATCH_STATES);
 }

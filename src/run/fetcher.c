@@ -337,7 +337,8 @@ void fetcher_give_up(struct engine *g, struct batch *b)
     char text[32];
     clock_format_duration(op->deadline_ms, text);
     snprintf(b->note, sizeof b->note, "accepted, and no result within %s", text);
-    log_write(LOG_WARN, "run", "batch %u: %s", b->id, b->note);
+    if (b->items > 1) /* one by one they would fill the log; the summary counts them */
+        log_write(LOG_WARN, "run", "batch %u: %s", b->id, b->note);
     move(g, b, BATCH_IN_DOUBT);
 }
 
