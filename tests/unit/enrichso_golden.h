@@ -247,25 +247,4 @@ static inline void body_is(const struct operation *op, const struct record *reco
     buf_deinit(&b);
 }
 
-/* Whether the echo of a row leads back to the question: as the engine matches them. */
-static inline bool same_question(field_set set, const struct record *a, const struct record *b)
-{
-    struct buf scratch;
-
-    buf_init(&scratch, 1 << 16);
-    struct identity x = record_identity(a, set, &scratch);
-    struct identity y = record_identity(b, set, &scratch);
-    buf_deinit(&scratch);
-    return memcmp(&x, &y, sizeof x) == 0;
-}
-
-/* In main: the reader of JSON around the tests. */
-#define RUN_TESTS(tests)                                                                           \
-    do {                                                                                           \
-        json = json_create(PAYLOAD_DEPTH);                                                         \
-        int failed = cmocka_run_group_tests((tests), NULL, NULL);                                  \
-        json_destroy(json);                                                                        \
-        return failed;                                                                             \
-    } while (0)
-
 #endif

@@ -80,6 +80,18 @@ static inline void given_open(struct given *g, size_t max)
     arena_init(&g->arena, max);
 }
 
+/* Whether the echo of a row leads back to the question: as the engine matches them. */
+static inline bool same_question(field_set set, const struct record *a, const struct record *b)
+{
+    struct buf scratch;
+
+    buf_init(&scratch, 1 << 16);
+    struct identity x = record_identity(a, set, &scratch);
+    struct identity y = record_identity(b, set, &scratch);
+    buf_deinit(&scratch);
+    return memcmp(&x, &y, sizeof x) == 0;
+}
+
 /* What holds of every answer. */
 static inline void answer_is_sound(const struct operation *o, const struct answer *a)
 {
@@ -198,5 +210,28 @@ static inline unsigned payload_other_types(const char *name, payload_read_fn *re
     }
     return documents;
 }
+
+/* All of it for these payloads; of what is broken, more than so many documents must get as far as
+ * `read`, or the test is none. */
+static inline void payloads_break(const char *const *names, size_t count, int rounds,
+                                  payload_read_fn *read, unsigned mutated_min, unsigned typed_min)
+{
+    unsigned mutated = 0, typed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        mutated += payload_mutations(names[i], rounds, i + 1, read);
+        typed += payload_other_types(names[i], read);
+    }
+    assert_true(mutated > mutated_min && typed > typed_min);
+}
+
+/* In main: the reader of JSON around the tests. */
+#define RUN_TESTS(tests)                                                                           \
+    do {                                                                                           \
+        json = json_create(PAYLOAD_DEPTH);                                                         \
+        int failed = cmocka_run_group_tests((tests), NULL, NULL);                                  \
+        json_destroy(json);                                                                        \
+        return failed;                                                                             \
+    } while (0)
 
 #endif

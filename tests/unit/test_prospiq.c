@@ -1,6 +1,6 @@
 /* prospiq: the requests as they are sent, every form of its replies and webhooks, and what is not
  * one. */
-#define VENDOR_GOLDEN TEST_DATA "/provider/prospiq/"
+#define VENDOR_GOLDEN "prospiq/"
 #include "vendor_golden.h"
 
 extern const struct provider prospiq_provider;
@@ -164,18 +164,18 @@ static void rules_of_contacts(void **state)
                         "company has only one character; two are needed");
     r = person("Éa", "K", "L", "l.example");
     assert_null(enrich->check(enrich, &r));
-    slice_is(r.value[FIELD_COMPANY], "l.example");
+    slice_is(__func__, r.value[FIELD_COMPANY], "l.example");
 
     /* A company that cannot be used does not matter where there is a domain, and the reverse. */
     r = person("Ada", "K", "\x01", "l.example");
     r.problem[FIELD_COMPANY] = "holds control characters";
     assert_null(enrich->check(enrich, &r));
     assert_null(r.problem[FIELD_COMPANY]);
-    slice_is(r.value[FIELD_COMPANY], "l.example");
+    slice_is(__func__, r.value[FIELD_COMPANY], "l.example");
     r = person("Ada", "K", "Looms", "not a domain");
     r.problem[FIELD_DOMAIN] = "is not a domain";
     assert_null(enrich->check(enrich, &r));
-    slice_is(r.value[FIELD_COMPANY], "Looms");
+    slice_is(__func__, r.value[FIELD_COMPANY], "Looms");
 
     r = person(long_name, long_name, long_name, NULL);
     assert_null(enrich->check(enrich, &r));
@@ -342,7 +342,7 @@ static void the_sandbox(void **state)
     assert_int_equal(page_open(&op, "words-bulk-sandbox", &p), 0);
     totals_are(&p, 1, 0, 640);
     assert_int_equal(p.items[0].answer.credits, 0);
-    slice_is(p.items[0].answer.value[FIELD_SANDBOX], "true");
+    slice_is(__func__, p.items[0].answer.value[FIELD_SANDBOX], "true");
     arena_deinit(&p.arena);
     assert_int_equal(page_open(&op,
                                "{\"results\":[{\"status\":\"VERIFIED\",\"email\":\"a@b.example\","
@@ -351,9 +351,9 @@ static void the_sandbox(void **state)
                                &p),
                      0);
     assert_int_equal(p.items[0].answer.credits, 0);
-    slice_is(p.items[0].answer.value[FIELD_SANDBOX], "true");
+    slice_is(__func__, p.items[0].answer.value[FIELD_SANDBOX], "true");
     assert_int_equal(p.items[1].answer.credits, 1);
-    slice_is(p.items[1].answer.value[FIELD_SANDBOX], "");
+    slice_is(__func__, p.items[1].answer.value[FIELD_SANDBOX], "");
     arena_deinit(&p.arena);
 }
 
@@ -468,12 +468,11 @@ static void damage_and_memory(void **state)
     (void)state;
     survives_damage(&op, "words-bulk-both");
     survives_no_memory(&op, "words-bulk-both");
-    assert_int_equal(
-        golden_page(&op, golden_parse(golden("words-bulk-both")), true, 1 << 20, ERR_IO, &p),
-        ERR_IO);
+    assert_int_equal(golden_page(&op, parse(golden("words-bulk-both")), true, 1 << 20, ERR_IO, &p),
+                     ERR_IO);
     assert_int_equal(p.count, 2);
     assert_int_equal(p.reply.rows, 1);
-    slice_is(p.items[1].answer.value[FIELD_RAW],
+    slice_is(__func__, p.items[1].answer.value[FIELD_RAW],
              "{\"first_name\":\"Ada\",\"last_name\":\"Lovelace\",\"company\":\"engine.example\","
              "\"status\":\"VERIFIED\",\"email\":\"ada.lovelace@engine.example\",\"phone\":null,"
              "\"confidence\":7}");
@@ -585,7 +584,7 @@ static void errors(void **state)
     statuses_are(enrich, rows, sizeof rows / sizeof rows[0]);
     for (size_t i = 0; i < sizeof blames / sizeof blames[0]; i++)
         assert_int_equal(blamed(enrich, blames[i].text), blames[i].place);
-    problem_parse(&problem, golden_json, golden("document-error"));
+    problem_parse(&problem, json, golden("document-error"));
     assert_string_equal(problem.text, "No credits left");
 }
 
@@ -633,8 +632,5 @@ int main(void)
     };
 
     enrich = &prospiq_provider.operations[0];
-    golden_json = json_create(GOLDEN_DEPTH);
-    int rc = cmocka_run_group_tests(tests, NULL, NULL);
-    json_destroy(golden_json);
-    return rc;
+    RUN_TESTS(tests);
 }

@@ -1,5 +1,5 @@
 /* Unstuck Engine: the requests as they are sent, every form of its replies, and what is not one. */
-#define VENDOR_GOLDEN TEST_DATA "/provider/unstuck/"
+#define VENDOR_GOLDEN "unstuck/"
 #include "vendor_golden.h"
 
 extern const struct provider unstuck_provider;
@@ -155,20 +155,20 @@ static void rules_of_hints(void **state)
     r.problem[FIELD_LINKEDIN_URL] = "is not a LinkedIn page";
     r.problem[FIELD_DOMAIN] = "is not a domain";
     assert_null(enrich->check(enrich, &r));
-    slice_is(r.value[FIELD_EMAIL], "ada@engine.example");
-    slice_is(r.value[FIELD_LINKEDIN_URL], "");
-    slice_is(r.value[FIELD_DOMAIN], "");
+    slice_is(__func__, r.value[FIELD_EMAIL], "ada@engine.example");
+    slice_is(__func__, r.value[FIELD_LINKEDIN_URL], "");
+    slice_is(__func__, r.value[FIELD_DOMAIN], "");
 
     r = hints("jane@", "https://www.linkedin.com/in/jane", "looms.example");
     r.problem[FIELD_EMAIL] = "is not an email address";
     assert_null(enrich->check(enrich, &r));
-    slice_is(r.value[FIELD_EMAIL], "");
-    slice_is(r.value[FIELD_DOMAIN], "looms.example");
+    slice_is(__func__, r.value[FIELD_EMAIL], "");
+    slice_is(__func__, r.value[FIELD_DOMAIN], "looms.example");
 
     r = hints("ada@engine.example", "https://www.linkedin.com/company/engine", "gine.example");
     assert_null(enrich->check(enrich, &r));
-    slice_is(r.value[FIELD_LINKEDIN_URL], "");
-    slice_is(r.value[FIELD_DOMAIN], "gine.example");
+    slice_is(__func__, r.value[FIELD_LINKEDIN_URL], "");
+    slice_is(__func__, r.value[FIELD_DOMAIN], "gine.example");
     r = hints(NULL, "https://www.linkedin.com/company/engine", "engine.example");
     assert_string_equal(enrich->check(enrich, &r), "linkedin_url is not a person's page");
 
@@ -322,16 +322,17 @@ static void all_channels(void **state)
         const struct answer *a = &p.items[0].answer;
         assert_int_equal(a->outcome, OUTCOME_FOUND);
         assert_int_equal(a->credits, rows[i].credits);
-        slice_is(a->value[FIELD_EMAIL], rows[i].email);
-        slice_is(a->value[FIELD_EMAIL_STATUS], rows[i].status);
-        slice_is(a->value[FIELD_CONFIDENCE], rows[i].confidence);
-        slice_is(a->value[FIELD_PHONE], op.gives & FIELD_BIT(PHONE) ? "+15550102030" : "");
-        slice_is(a->value[FIELD_LINKEDIN_URL],
+        slice_is(__func__, a->value[FIELD_EMAIL], rows[i].email);
+        slice_is(__func__, a->value[FIELD_EMAIL_STATUS], rows[i].status);
+        slice_is(__func__, a->value[FIELD_CONFIDENCE], rows[i].confidence);
+        slice_is(__func__, a->value[FIELD_PHONE],
+                 op.gives & FIELD_BIT(PHONE) ? "+15550102030" : "");
+        slice_is(__func__, a->value[FIELD_LINKEDIN_URL],
                  op.gives & FIELD_BIT(LINKEDIN_URL) ? "https://www.linkedin.com/in/joan-hut8" : "");
-        slice_is(a->value[FIELD_VENDOR_ID], "lead_7f03");
+        slice_is(__func__, a->value[FIELD_VENDOR_ID], "lead_7f03");
         used_is(&p, -1);
         if (i == 0)
-            slice_is(a->value[FIELD_EMAILS],
+            slice_is(__func__, a->value[FIELD_EMAILS],
                      "[{\"email\":\"joan@mail.example\",\"status\":\"valid\",\"type\":"
                      "\"personal\"},{\"email\":\"joan.clarke@hut8.example\",\"status\":"
                      "\"invalid\",\"type\":\"work\"}]");
@@ -533,10 +534,9 @@ static void damage_and_memory(void **state)
     survives_damage(&op, "assumed-bulk-array");
     survives_no_memory(&op, "assumed-bulk-array");
     assert_int_equal(
-        golden_page(&op, golden_parse(golden("assumed-bulk-array")), true, 1 << 20, ERR_IO, &p),
-        ERR_IO);
+        golden_page(&op, parse(golden("assumed-bulk-array")), true, 1 << 20, ERR_IO, &p), ERR_IO);
     assert_int_equal(p.count, 2);
-    slice_is(p.items[1].answer.value[FIELD_RAW],
+    slice_is(__func__, p.items[1].answer.value[FIELD_RAW],
              "{\"input\":{\"linkedin_url\":\"linkedin.com/in/konrad-z3/\",\"company_domain\":"
              "\"www.z3.example\"},\"channels\":{\"work_email\":{\"value\":null,"
              "\"tried_providers\":[\"Source One\"]}},\"credits_used\":0}");
@@ -591,8 +591,5 @@ int main(void)
     enrich = &unstuck_provider.operations[0];
     discover = &unstuck_provider.operations[1];
     account = &unstuck_provider.operations[2];
-    golden_json = json_create(GOLDEN_DEPTH);
-    int rc = cmocka_run_group_tests(tests, NULL, NULL);
-    json_destroy(golden_json);
-    return rc;
+    RUN_TESTS(tests);
 }
