@@ -6,15 +6,13 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "raw_peer.h"
 #include "run/callbacks.h"
 
 #define API_KEY "wz_live_0123456789"
@@ -63,17 +61,6 @@ struct fixture {
     enum { ACK, FAIL, LATER, HOLD } answer;
     struct callback *held;
     bool done, closed;
-};
-
-struct peer {
-    uint16_t port;
-    const char *request; /* sent first */
-    const char *body;
-    size_t body_len;
-    bool drip; /* the request a byte at a time */
-    char reply[4096];
-    size_t len;
-    uv_async_t *wake;
 };
 
 static void on_timer(uv_timer_t *timer)
@@ -175,50 +162,11 @@ static int teardown(void **state)
 
 /* --- the peer -------------------------------------------------------------------------------- */
 
-static bool put(int fd, const char *data, size_t len, bool drip)
-{
-    for (size_t n; len > 0; data += n, len -= n) {
-        ssize_t done = send(fd, data, drip ? 1 : len, MSG_NOSIGNAL);
-        if (done < 0)
-            return false;
-        n = (size_t)done;
-        if (drip)
-            usleep(200000);
-    }
-    return true;
-}
-
-static void peer_main(void *arg)
-{
-    struct peer *p = arg;
-    struct timeval limit = {.tv_sec = 30};
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(p->port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    ssize_t n = 0;
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 &&
-        put(fd, p->request, strlen(p->request), p->drip))
-        put(fd, p->body, p->body_len, p->drip);
-    while ((n = recv(fd, p->reply + p->len, sizeof p->reply - 1 - p->len, 0)) > 0)
-        p->len += (size_t)n;
-    p->reply[p->len] = '\0';
-    close(fd);
-    uv_async_send(p->wake);
-}
-
-/* Run the loop until the reply is whole, and say its status; 0: none came. */
+/* The status of the reply; 0: none came. */
 static int exchange(struct fixture *f, struct peer *p)
 {
-    uv_thread_t thread;
-    p->port = callbacks_port(f->callbacks);
-    p->wake = &f->wake;
     f->done = false;
-    assert_int_equal(uv_thread_create(&thread, peer_main, p), 0);
-    while (!f->done)
-        uv_run(&f->loop, UV_RUN_DEFAULT);
-    uv_thread_join(&thread);
+    peer_exchange(p, callbacks_port(f->callbacks), &f->loop, &f->wake, &f->done);
     return p->len > 12 ? atoi(p->reply + 9) : 0;
 }
 
@@ -233,10 +181,11 @@ static int ask(struct fixture *f, const char *method, const char *path, const ch
                        "Content-Length: %zu\r\n\r\n",
                        method, path, headers, body_len);
     assert_true(len > 0 && (size_t)len < sizeof request);
-    p->request = request;
+    p->head = request;
     p->body = body;
     p->body_len = body_len;
     int status = exchange(f, p);
+    assert_true(p->len < 4096);
     if (reply)
         strcpy(reply, p->reply);
     free(p);
@@ -439,7 +388,7 @@ static void bodies_have_a_limit(void **state)
     struct peer *p = calloc(1, sizeof *p);
     char *request = calloc(1, 100000);
     sprintf(request, "POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", path, body);
-    p->request = request;
+    p->head = request;
     int status = exchange(f, p);
     assert_true(status == 431 || status == 0);
     free(request);
@@ -456,8 +405,10 @@ static void who_is_slow_is_dropped(void **state)
     char request[512];
     snprintf(request, sizeof request, "POST %s HTTP/1.1\r\nHost: a\r\n",
              path_of("zeliq", "zeliq", &ours));
-    p->request = request;
-    p->drip = true;
+    p->head = "";
+    p->body = request;
+    p->body_len = strlen(request);
+    p->drip_ms = 200;
     assert_int_equal(exchange(f, p), 0);
     int64_t took_ms = clock_mono_ms() - start_ms;
     if (took_ms < CALLBACKS_ARRIVAL_S * 1000 - 1000 || took_ms > CALLBACKS_ARRIVAL_S * 1000 + 15000)
@@ -512,7 +463,7 @@ static void who_waits_at_the_end_gets_no_answer(void **state)
     uv_thread_t thread;
     snprintf(request, sizeof request, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
              path_of("zeliq", "zeliq", &ours));
-    p->request = request;
+    p->head = request;
     p->port = callbacks_port(f->callbacks);
     p->wake = &f->wake;
     f->answer = HOLD;

@@ -1,6 +1,5 @@
 /* The HTTP listener against a peer that writes raw bytes from a thread of its own. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +16,7 @@
 #include <cmocka.h>
 
 #include "net/server.h"
+#include "raw_peer.h"
 
 #define CONNECTIONS_MAX 8
 #define BODY_MAX        (48 << 20)
@@ -33,20 +33,6 @@ struct fixture {
     uint64_t connection[8]; /* of each */
     char folder[64];
     bool done, closed;
-};
-
-/* What the peer thread does: send, then read until the end. */
-struct peer {
-    uint16_t port;
-    const char *head; /* sent first */
-    const char *body; /* sent next, when any; NULL: none */
-    size_t body_len;
-    bool wait_continue; /* the body only after "100 Continue" */
-    bool drip;          /* the body a byte every 100 ms */
-    char reply[65536];  /* all that came, NUL-terminated */
-    size_t len;
-    bool reset; /* the connection ended by a reset */
-    uv_async_t *wake;
 };
 
 static uint64_t sum(struct slice s)
@@ -186,78 +172,10 @@ static int teardown(void **state)
     return 0;
 }
 
-static int peer_connect(uint16_t port)
-{
-    struct timeval limit = {.tv_sec = 10};
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static bool peer_send(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-        if (n < 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-/* Returns false at the end of the connection. */
-static bool peer_read(struct peer *p, int fd)
-{
-    ssize_t n = recv(fd, p->reply + p->len, sizeof(p->reply) - 1 - p->len, 0);
-    if (n < 0 && errno == ECONNRESET)
-        p->reset = true;
-    if (n <= 0)
-        return false;
-    p->len += (size_t)n;
-    p->reply[p->len] = '\0';
-    return true;
-}
-
-static void peer_main(void *arg)
-{
-    struct peer *p = arg;
-    int fd = peer_connect(p->port);
-    bool on = fd >= 0 && peer_send(fd, p->head, strlen(p->head));
-    while (on && p->wait_continue && strstr(p->reply, "\r\n\r\n") == NULL)
-        on = peer_read(p, fd);
-    if (on && p->wait_continue)
-        on = strncmp(p->reply, "HTTP/1.1 100", 12) == 0;
-    for (size_t i = 0; on && p->drip && i < p->body_len; i++) {
-        on = peer_send(fd, p->body + i, 1);
-        usleep(100000);
-    }
-    if (on && p->body && !p->drip)
-        on = peer_send(fd, p->body, p->body_len);
-    while (fd >= 0 && peer_read(p, fd))
-        ;
-    if (fd >= 0)
-        close(fd);
-    uv_async_send(p->wake);
-}
-
-/* Run the loop beside the peer's thread until it is through. */
 static void exchange(struct fixture *f, struct peer *p)
 {
-    uv_thread_t thread;
-    p->port = server_port(f->server);
-    p->wake = &f->wake;
     f->done = false;
-    assert_int_equal(uv_thread_create(&thread, peer_main, p), 0);
-    while (!f->done)
-        uv_run(&f->loop, UV_RUN_DEFAULT);
-    uv_thread_join(&thread);
+    peer_exchange(p, server_port(f->server), &f->loop, &f->wake, &f->done);
 }
 
 #define CLOSE "Host: a\r\nConnection: close\r\n"
@@ -431,7 +349,7 @@ static void test_arrival_timeout(void **state)
         p->head = heads[i];
         p->body = drops;
         p->body_len = sizeof(drops);
-        p->drip = true;
+        p->drip_ms = 100;
         exchange(f, p);
         uint64_t took_ms = uv_hrtime() / 1000000 - start_ms;
         assert_true(took_ms > 2500 && took_ms < 15000);
