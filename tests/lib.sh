@@ -20,6 +20,18 @@ clean_environment() {
     export LC_ALL=C.UTF-8 XDG_STATE_HOME=$work/state ENRICHSO_API_KEY=sandbox
 }
 
+# unknown_option OPTION: ends the script that was started with it.
+unknown_option() {
+    echo "${0##*/}: unknown option $1; see its first lines" >&2
+    exit 64
+}
+
+# seed_begin [SEED]: sets `seed` to it, or to a random one, and RANDOM goes on from there.
+seed_begin() {
+    seed=${1:-$(($(od -An -N3 -tu4 /dev/urandom)))}
+    RANDOM=$seed
+}
+
 # work_begin NAME [FOLDER]: a folder to work in, in $work; it goes at the end unless it was given or
 # $work_failed is set. Simulators that still run are ended with it.
 work_begin() {

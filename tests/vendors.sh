@@ -28,10 +28,7 @@ while [ $# -gt 0 ]; do
         --seed) seed=$2 ;;
         --only) only=$2 ;;
         --keep) keep=$2 ;;
-        *)
-            echo "vendors.sh: unknown option $1; see its first lines" >&2
-            exit 64
-            ;;
+        *) unknown_option "$1" ;;
     esac
     shift 2
 done

@@ -28,15 +28,11 @@ while [ $# -gt 0 ]; do
         --seed) seed=$2 ;;
         --keep) keep=$2 ;;
         --part) parts="$parts $2" ;;
-        *)
-            echo "callbacks.sh: unknown option $1; see its first lines" >&2
-            exit 64
-            ;;
+        *) unknown_option "$1" ;;
     esac
     shift 2
 done
-seed=${seed:-$(($(od -An -N3 -tu4 /dev/urandom)))}
-RANDOM=$seed
+seed_begin "$seed"
 work_begin tranche-callbacks "$keep"
 export ZELIQ_API_KEY=sandbox WIZA_API_KEY=sandbox
 listener=

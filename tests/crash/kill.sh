@@ -30,15 +30,11 @@ while [ $# -gt 0 ]; do
         --records) records=$2 ;;
         --operation) operation=$2 ;;
         --kind) only=$2 ;;
-        *)
-            echo "kill.sh: unknown option $1; see its first lines" >&2
-            exit 64
-            ;;
+        *) unknown_option "$1" ;;
     esac
     shift 2
 done
-seed=${seed:-$(($(od -An -N3 -tu4 /dev/urandom)))}
-RANDOM=$seed
+seed_begin "$seed"
 work_begin tranche-kill "$keep"
 
 # A vendor that takes its time, so that each state lasts; one whose batches are not ready at the

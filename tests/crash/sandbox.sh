@@ -15,10 +15,7 @@ while [ $# -gt 0 ]; do
         --kills) kills_wanted=$2 ;;
         --seed) seed=$2 ;;
         --keep) keep=$2 ;;
-        *)
-            echo "sandbox.sh: unknown option $1; see its first lines" >&2
-            exit 64
-            ;;
+        *) unknown_option "$1" ;;
     esac
     shift 2
 done
