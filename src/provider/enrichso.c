@@ -304,6 +304,7 @@ static const struct operation operations[] = {
         .name = "reverse-lookup",
         .title = "professional profile from email address",
         .omitted = "no profile found",
+        .check = enrichso_lookup_check,
         .items_max = 100000,
         .price = ENRICHSO_LOOKUP_PRICE,
         .accepts = email_accepts,

@@ -78,6 +78,9 @@ const char *enrichso_leads_check(const struct operation *op, struct record *r);
 /* {"emails":[...],"linkedins":[...]}, in two passes */
 bool enrichso_phones_item(struct body_writer *w, const struct record *r, field_set set);
 void enrichso_phones_pass(struct body_writer *w);
+/* The schemas of lookups want "format: email", which has no letters beyond ASCII, and one address that
+ * has some refuses the whole request. */
+const char *enrichso_lookup_check(const struct operation *op, struct record *r);
 const char *enrichso_phones_check(const struct operation *op, struct record *r);
 
 #endif

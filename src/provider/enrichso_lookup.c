@@ -11,6 +11,17 @@
  * Pure; any thread. */
 #include "provider/enrichso.h"
 
+const char *enrichso_lookup_check(const struct operation *op, struct record *r)
+{
+    struct slice email = r->value[FIELD_EMAIL];
+
+    (void)op;
+    for (size_t i = 0; i < email.len; i++)
+        if ((unsigned char)email.data[i] >= 0x80)
+            return "email has letters beyond ASCII, which this vendor does not take";
+    return NULL;
+}
+
 /* The title of the position that the person still has: one without an end ("null means the person
  * is still in this role", schema StartEndDate), at the company that the profile names as current.
  */

@@ -22,9 +22,8 @@ const char *enrichso_phones_check(const struct operation *op, struct record *r)
 {
     struct slice page = r->value[FIELD_LINKEDIN_URL];
 
-    (void)op;
     if (page.len == 0 || r->problem[FIELD_LINKEDIN_URL])
-        return NULL; /* it is asked by the email address */
+        return enrichso_lookup_check(op, r); /* it is asked by the email address */
     if (!normalise_is_profile(page))
         return "linkedin_url is not a person's profile";
     if (page.len > LINKEDIN_BYTES_MAX)

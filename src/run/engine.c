@@ -339,6 +339,13 @@ static void pump(struct engine *g)
         snprintf(g->waiting, sizeof g->waiting, "callbacks that are still to come");
         return;
     }
+    /* What the summary says is left shall be what the vendor says. */
+    if (g->complete && !g->stopping && !g->balance_fresh && !g->balance_asked && g->balance >= 0) {
+        g->balance_asked = true;
+        fetcher_balance(g);
+        if (g->balance_busy)
+            return;
+    }
     if (g->complete || (g->stopping && g->reader == NULL)) {
         uv_stop(&g->loop);
         return;

@@ -159,8 +159,8 @@ struct engine {
     int64_t balance;    /* less what was submitted since it was read; -1 unknown */
     int64_t balance_ms; /* wall clock, when the vendor last said it */
     bool day_known;     /* the balance says what is left of the vendor's day */
-    bool balance_fresh, balance_busy;
-    bool balance_moved; /* by a settlement while it was being read */
+    bool balance_fresh, balance_busy, balance_asked; /* asked: for the last time */
+    bool balance_moved;                              /* by a settlement while it was being read */
     int64_t balance_not_before_ms;
     unsigned balance_tries;
     uint32_t items_cap;      /* after a 413; 0: none */

@@ -376,7 +376,7 @@ static void poll_is_page(struct engine *g, struct fetch *f)
     struct batch *b = f->batch;
     learn(g, b, true);
     batch_move(b, BATCH_FETCHING);
-    if (!batch_pages_begin(b, 1, 1)) {
+    if (!batch_pages_begin(b, 1, 2)) { /* never full: there is no other page */
         engine_stopf(g, ERR_INTERNAL, "no memory for the result of batch %u", b->id);
         return;
     }

@@ -249,7 +249,7 @@ static int load_open_batch(struct loading *load, struct batch *b, struct error *
     if (b->state == BATCH_FETCHING) {
         b->vendor_failed = strcmp(b->note, ENGINE_VENDOR_FAILED) == 0;
         if (!batch_pages_begin(b, op->delivery == DELIVERY_PAGES ? b->vendor_items : b->items,
-                               op->delivery == DELIVERY_PAGES ? op->page_rows : b->items))
+                               op->delivery == DELIVERY_PAGES ? op->page_rows : b->items + 1))
             return error_set(e, ERR_INTERNAL, "no memory for the pages of batch %u", b->id);
         if (op->delivery != DELIVERY_PAGES)
             b->page_count = 0; /* the one there is, is stored; or a callback brought the result */

@@ -33,6 +33,10 @@ struct hit {
     uint32_t place;  /* in `answers`, of the encoded answer */
     uint32_t len;
     bool unlooked; /* the vendor did not look, for want of credits */
+    /* Of a row that goes by its place: whose address or profile it found, if that is somebody whom
+     * the list asks about. */
+    struct identity hint[2];
+    uint32_t hinted[2];
 };
 
 struct hits {
@@ -70,6 +74,19 @@ static bool has(const struct record *echo, field_set fields)
     return true;
 }
 
+static const enum field hint_fields[2] = {FIELD_EMAIL, FIELD_LINKEDIN_URL};
+
+static void take_hints(struct hits *h, struct hit *row, const struct answer *a)
+{
+    for (int i = 0; i < 2; i++) {
+        enum field f = hint_fields[i];
+        struct record r = {0};
+        r.value[f] = a->value[f];
+        if (r.value[f].len > 0)
+            row->hint[i] = question_identity(h->operation, &r, (field_set)1 << f, &h->scratch);
+    }
+}
+
 static int add_row(void *arg, const struct page_item *item)
 {
     struct hits *h = arg;
@@ -91,6 +108,8 @@ static int add_row(void *arg, const struct page_item *item)
     row->unlooked = answer.outcome == OUTCOME_NO_CREDITS;
     if (row->echoed != 0)
         row->identity = question_identity(h->operation, &item->echo, row->echoed, &h->scratch);
+    else if (h->operation->delivery == DELIVERY_REPLY && h->operation->items_max > 1)
+        take_hints(h, row, &answer);
     row->place = (uint32_t)h->answers.len;
     answer_encode(&h->answers, 0, &answer);
     row->len = (uint32_t)(h->answers.len - row->place);
@@ -256,8 +275,13 @@ static int by_record(const void *a, const void *b)
  * count as nobody's, so the page stays as it is stored and the next start scatters it. */
 static bool identify(struct engine *g, struct hits *h)
 {
+    static const struct identity none;
     for (uint32_t i = 0; i < h->count; i++) {
-        if (h->rows[i].echoed == 0)
+        struct hit *row = &h->rows[i];
+        for (int k = 0; k < 2; k++)
+            if (memcmp(&row->hint[k], &none, sizeof none) != 0)
+                row->hinted[k] = dedupe_find(g->dedupe, row->hint[k]);
+        if (row->echoed == 0)
             continue;
         h->rows[i].record = dedupe_find(g->dedupe, h->rows[i].identity);
         if (h->rows[i].record == 0 && dedupe_error(g->dedupe)->code != 0)
@@ -309,30 +333,45 @@ static void match_only(struct batch *b, struct hits *h)
     }
 }
 
+static bool points_at(const struct hit *row, uint32_t record)
+{
+    return row->hinted[0] == record || row->hinted[1] == record;
+}
+
+/* Whether a row found just what the record in another place was asked by, and that one's own row did
+ * not: then they stand in another order than they were asked in. */
+static bool misplaced(const struct hits *h, const uint32_t *places)
+{
+    for (uint32_t i = 0; i < h->count; i++)
+        for (uint32_t k = 0; k < h->count; k++)
+            if (k != i && points_at(&h->rows[i], places[k]) && !points_at(&h->rows[k], places[k]))
+                return true;
+    return false;
+}
+
 /* Rows without a name that is known: by their place, where all items are answered in order and no
  * row names another item than the one in its place. */
 static void match_places(struct batch *b, struct hits *h)
 {
-    uint32_t shard, first, named = 0;
+    uint32_t shard, named = 0;
     unsigned index;
-    if (h->count != b->items)
-        return;
-    for (uint32_t i = 0; i < h->count; i++) {
+    uint32_t *places = calloc(h->count + 1, sizeof *places);
+    bool sure = h->count == b->items;
+    if (places == NULL)
+        abort();
+    for (uint32_t i = 0; sure && i < h->count; i++) {
         uint32_t record = h->rows[i].record;
         bool mine =
             record != 0 && batch_match(b, shard_of(record), index_of(record)) != MATCH_FOREIGN;
+        sure = batch_place(b, i, &shard, &index);
+        places[i] = shard * SHARD_RECORDS + index + 1;
+        sure = sure && (!mine || record == places[i]); /* else they are in another order */
         named += mine;
-        if (!batch_place(b, i, &shard, &index))
-            return;
-        first = shard * SHARD_RECORDS + index + 1;
-        if (mine && record != first)
-            return; /* they are in another order */
     }
-    if (named == h->count)
-        return;
-    for (uint32_t i = 0; i < h->count; i++)
-        if (batch_place(b, i, &shard, &index))
-            h->rows[i].record = shard * SHARD_RECORDS + index + 1;
+    sure = sure && named < h->count && !misplaced(h, places);
+    for (uint32_t i = 0; sure && i < h->count; i++)
+        h->rows[i].record = places[i];
+    free(places);
 }
 
 /* Whose rows they are: sorted by record; nobody's and repeated ones are counted and left out. */
@@ -402,6 +441,19 @@ static void let_go(struct scattering *s)
     snprintf(b->note, sizeof b->note, "the vendor did not look at it for want of credits");
 }
 
+/* It costs more than was known: from now on that is what a record may cost, or the cap would not
+ * hold. */
+static void dearer(struct engine *g, int64_t price)
+{
+    if (price <= g->price || price > ENGINE_PRICE_MAX)
+        return;
+    log_write(LOG_WARN, "run",
+              "%s charged up to %lld credits for a record, not %lld: is --tier right? Counting with"
+              " that",
+              g->setup.operation->provider->title, (long long)price, (long long)g->price);
+    g->price = price;
+}
+
 void scatter_hits(struct engine *g, struct batch *b, enum ledger_reply kind, uint32_t page,
                   struct hits *h)
 {
@@ -428,6 +480,8 @@ void scatter_hits(struct engine *g, struct batch *b, enum ledger_reply kind, uin
         match_places(b, h);
     s->mine = match(b, h);
     let_go(s);
+    if (said->used > b->cost_max && b->items > 0)
+        dearer(g, (said->used + b->items - 1) / b->items);
     if (said->used >= 0 && (kind == LEDGER_PAGE || op->items_max == 1))
         b->credits = b->used = said->used;
     if (said->balance >= 0)

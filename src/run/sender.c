@@ -203,7 +203,7 @@ static void has_results(struct engine *g, struct submission *s, struct http_repl
     buf_take(&s->results, &reply->body);
     accepted(g, s);
     batch_move(b, BATCH_FETCHING);
-    if (!batch_pages_begin(b, b->items, b->items))
+    if (!batch_pages_begin(b, b->items, b->items + 1)) /* never full: there is no other page */
         engine_stopf(g, ERR_INTERNAL, "no memory for the results of batch %u", b->id);
 }
 

@@ -220,7 +220,7 @@ static int start_sandbox(struct starting *s, struct error *e)
         .found_percent = 70,
         .queue_ms = 300,
         .items_per_s = 20000,
-        .shuffle = true,
+        .shuffle = g->setup.operation->delivery == DELIVERY_PAGES,
     };
     int rc = sim_start(&s->sim, &options, e);
     free(folder);
