@@ -32,3 +32,13 @@ lookup() {
     jq -s -e 'length == 130 and all(.outcome == "found")' out.ndjson
     [ "$(sim_get /account | jq .requests.submit)" = 1 ]
 }
+
+@test "bulk rows in another order, and without a name, are nobody's" {
+    export sim_vendor=unstuck UNSTUCK_API_KEY=sandbox
+    another_sim --shuffle --speed 100
+    { echo linkedin && seq -f 'https://www.linkedin.com/in/person-%g' 30; } >list.csv
+    run -1 "$TRANCHE" run list.csv -p unstuck/enrich -o out.ndjson --base-url "$sim_url" --clock-speed 100 --progress none
+    # Each would be somebody else's data: what was found says so.
+    jq -s -e 'length == 30 and all(.outcome == "failed" and (.reason | test("whose they are")))' out.ndjson
+    run -0 "$TRANCHE" verify out.ndjson.run
+}
