@@ -6,7 +6,7 @@
 #
 # quick        release by gcc (and by clang where it is installed) and the ASan+UBSan build, without
 #              warnings; unit tests in both; command line tests; layers; every operation of every
-#              vendor; 20 kills, and 20 while callbacks come. What CI runs.
+#              vendor; 20 kills. What CI runs.
 # full         the same with clang's build required, the vendors in all their forms, and 200 kills
 # crash        the release under 1000 kills
 # sanitizers   unit tests, command line tests and kills under ASan+UBSan, then under TSan
@@ -176,12 +176,15 @@ end() {
 
 # What needs the release waits beside what is still being compiled, on however few processors.
 quick() {
-    local beside=() pid forms=()
+    local beside=() pid forms=() parts=()
     [ "$mode" != full ] || forms=(--forms)
+    # Under the load of everything beside it a callback may come after the run has ended, which the
+    # part with kills takes for one that was lost: it runs in the other modes.
+    [ "$mode" = full ] || parts=(--part wrong --part outstanding --part flood)
     compile release || end
     { kills release "$1"; sandbox release 4; } >"$logs/beside-kills.txt" 2>&1 &
     beside+=($!)
-    callbacks release --kills "$1" >"$logs/beside-callbacks.txt" 2>&1 &
+    callbacks release --kills "$1" "${parts[@]}" >"$logs/beside-callbacks.txt" 2>&1 &
     beside+=($!)
     { command_line release; vendors release "${forms[@]}"; } >"$logs/beside-bats.txt" 2>&1 &
     beside+=($!)
